@@ -1,0 +1,57 @@
+"""Collections: sets of documents in one vector space."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sensorium.model.vector import Metric
+
+
+class AttributeType(StrEnum):
+    """The type of a declared attribute."""
+
+    STRING = "string"
+    INT = "int"
+    DOUBLE = "double"
+    BOOL = "bool"
+    TIME = "time"
+    STRING_LIST = "string_list"
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeField:
+    """One filterable attribute."""
+
+    field: str
+    type: AttributeType
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """What a caller asks a collection to be; `dimension` 0 and `metric` None take the model's own."""
+
+    description: str = ""
+    model: str = ""
+    model_revision: str = ""
+    dimension: int = 0
+    metric: Metric | None = None
+    attributes: tuple[AttributeField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection as it is; `workspace` and `id` make its name."""
+
+    workspace: str
+    id: str
+    description: str
+    model: str
+    model_revision: str
+    dimension: int
+    metric: Metric
+    attributes: tuple[AttributeField, ...]
+    create_time: datetime
+    update_time: datetime
+    document_count: int = 0
+    pending_count: int = 0
+    etag: str = ""

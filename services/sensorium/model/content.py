@@ -1,0 +1,48 @@
+"""What is embedded or tagged: a content made of weighted parts."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Modality(StrEnum):
+    """What kind of thing a part is."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """The bytes of an image, a sound or a video, inline or by reference; exactly one of the two is set."""
+
+    data: bytes | None = None
+    uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a content.
+
+    Attributes:
+        modality: What it is.
+        body: The text of a TEXT part, else the media.
+        weight: How much it counts in a weighted average; > 0.
+    """
+
+    modality: Modality
+    body: str | Media
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One or more parts that become one embedding."""
+
+    parts: tuple[Part, ...]
+
+    @staticmethod
+    def of_text(text: str) -> "Content":
+        """Return a content of one text."""
+        return Content((Part(Modality.TEXT, text),))

@@ -1,0 +1,158 @@
+"""A call to an embedding model, and what comes of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sensorium.errors import SensoriumError
+from sensorium.model.content import Content, Modality
+from sensorium.model.vector import DType, Metric, MultiVector, SparseVector, Vector
+
+
+class EmbedRole(StrEnum):
+    """What a content is for, for models that tell."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+class OutputKind(StrEnum):
+    """What kind of vector a model gives."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    MULTI = "multi"
+
+
+class Fusion(StrEnum):
+    """How several parts become one vector."""
+
+    JOINT = "joint"
+    AVERAGE = "average"
+
+
+class Truncation(StrEnum):
+    """What happens to a part that is longer than the model takes."""
+
+    END = "end"
+    REFUSE = "refuse"
+
+
+class Priority(StrEnum):
+    """Which lane a call waits in."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedOptions:
+    """How contents become vectors; None and 0 leave the choice to the model."""
+
+    role: EmbedRole | None = None
+    instruction: str = ""
+    outputs: tuple[OutputKind, ...] = (OutputKind.DENSE,)
+    dimension: int = 0
+    dtype: DType = DType.FLOAT32
+    truncation: Truncation = Truncation.END
+    fusion: Fusion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedRequest:
+    """A batch of contents for one model; an empty `model` means the server's default."""
+
+    contents: tuple[Content, ...]
+    model: str = ""
+    options: EmbedOptions = EmbedOptions()
+    priority: Priority = Priority.INTERACTIVE
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What a model made of one content: the outputs that were asked for.
+
+    Attributes:
+        truncated: Whether a part was cut.
+        token_count: Tokens that the model saw, special tokens included.
+    """
+
+    dense: Vector | None = None
+    sparse: SparseVector | None = None
+    multi: MultiVector | None = None
+    truncated: bool = False
+    token_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModalityUsage:
+    """The consumption of one modality: `measure` in the model card's unit, and the card's weight."""
+
+    modality: Modality
+    measure: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call consumed."""
+
+    token_count: int = 0
+    modalities: tuple[ModalityUsage, ...] = ()
+
+    @property
+    def total(self) -> float:
+        """The sum over modalities of measure x weight."""
+        return sum(each.measure * each.weight for each in self.modalities)
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Where the time of a call went, in milliseconds."""
+
+    queue_ms: float = 0.0
+    preprocess_ms: float = 0.0
+    inference_ms: float = 0.0
+    search_ms: float = 0.0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedResponse:
+    """One result or error for each content, in order."""
+
+    model: str
+    model_revision: str
+    results: tuple[Embedding | SensoriumError, ...]
+    usage: Usage = Usage()
+    timings: Timings = Timings()
+
+
+class ModelState(StrEnum):
+    """Whether a model can be called."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """An embedding model as clients see it (embed_service.proto: Model)."""
+
+    name: str
+    revision: str
+    description: str
+    dimension: int
+    max_token_count: int
+    license: str
+    modalities: tuple[Modality, ...] = (Modality.TEXT,)
+    languages: tuple[str, ...] = ("en",)
+    outputs: tuple[OutputKind, ...] = (OutputKind.DENSE,)
+    dimensions: tuple[int, ...] = ()
+    metric: Metric = Metric.COSINE
+    normalized: bool = True
+    fusions: tuple[Fusion, ...] = ()
+    roles_supported: bool = False
+    instruction_supported: bool = False
+    state: ModelState = ModelState.LOADING

@@ -1,0 +1,97 @@
+"""The ports: what each part of the mesh offers the others, local or remote, real or faked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.errors import SensoriumError
+from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.document import Document, DocumentView
+from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
+from sensorium.model.names import CollectionName
+from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+
+Tensor = NDArray[np.generic]
+
+
+class InferenceServer(Protocol):
+    """Runs tensors through a model (Triton)."""
+
+    async def infer(
+        self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, priority: int = 0
+    ) -> dict[str, Tensor]:
+        """Return the named outputs, each with the batch as its first axis.
+
+        `priority` is Triton's: 1 before 2, 0 for the model's default. The current call's deadline is passed on.
+        """
+        ...
+
+    async def ready(self, model: str) -> bool:
+        """Return whether the model is loaded and a canary inference has passed."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns contents into vectors (EmbedService)."""
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Return the models that can be called, by name."""
+        ...
+
+    async def model(self, name: str) -> ModelInfo:
+        """Return one model; an empty name means the default. Raises NotFound."""
+        ...
+
+    async def embed(self, request: EmbedRequest) -> EmbedResponse:
+        """Return one embedding or error for each content, in order."""
+        ...
+
+
+class Searcher(Protocol):
+    """Keeps documents and finds them (SearchService); raises NotFound for an unknown collection."""
+
+    async def get_collection(self, name: CollectionName) -> Collection:
+        """Return one collection."""
+        ...
+
+    async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
+        """Return a page of the workspace's collections, by id."""
+        ...
+
+    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+        """Create a collection. Raises AlreadyExists."""
+        ...
+
+    async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
+        """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
+        ...
+
+    async def get_documents(
+        self, collection: CollectionName, ids: Sequence[str], view: DocumentView
+    ) -> Sequence[Document | SensoriumError]:
+        """Return a document or NotFound for each id, in order."""
+        ...
+
+    async def list_documents(
+        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+    ) -> Page[Document]:
+        """Return a page of documents, by id."""
+        ...
+
+    async def count_documents(self, collection: CollectionName) -> int:
+        """Return the number of documents."""
+        ...
+
+    async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
+        """Create or replace documents; the good ones are durable and visible to searches on return."""
+        ...
+
+    async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
+        """Delete documents; return how many existed."""
+        ...
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """Return the documents nearest to the query."""
+        ...
