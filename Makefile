@@ -1,0 +1,119 @@
+# Everything that a developer or a user of a checkout runs. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+MODEL ?= all-minilm-l6-v2
+ARGS ?=
+BIN := .venv/bin
+PREFLIGHT := services/sensorium/triton/preflight.py
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url
+
+.PHONY: help
+help: ## Explains every target
+	@echo "Sensorium: make <target>. The first run sets up .venv and .venv-triton; later ones take seconds."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: PYTHON=python3.12 (the interpreter to set up with), MODEL=all-minilm-l6-v2-int8 (for 'model'),"
+	@echo "           ARGS='...' (passed on by demo, up, test and bench)."
+
+# --- Set-up ---------------------------------------------------------------------------------------------------------
+
+.PHONY: preflight
+preflight: ## Checks what the system must have, and mends it when it may
+	@$(PYTHON) $(PREFLIGHT) --fix
+
+.venv/pyvenv.cfg:
+	@$(MAKE) preflight
+	@echo "setting up .venv (the mesh and its tools)"
+	@$(PYTHON) -m venv .venv
+	@touch -d @0 $@
+
+.venv/.synced: requirements/uv.lock requirements/dev.lock pyproject.toml | .venv/pyvenv.cfg
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	@$(BIN)/uv pip sync -q --python $(BIN)/python --require-hashes requirements/dev.lock requirements/uv.lock
+	@$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv-triton/.synced: requirements/triton.lock | .venv/.synced
+	@echo "setting up .venv-triton (the inference server)"
+	@$(PYTHON) -m venv --without-pip .venv-triton
+	@$(BIN)/uv pip sync -q --python .venv-triton/bin/python --require-hashes requirements/triton.lock
+	@touch $@
+
+.PHONY: setup
+setup: .venv/.synced .venv-triton/.synced ## Sets up both environments
+
+.PHONY: model
+model: setup ## Builds the model named by MODEL from verified weights
+	@$(BIN)/sensorium model build $(MODEL)
+
+# --- Use ------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: model ## Starts the mesh, indexes the sample set, searches it, and keeps serving
+	@exec $(BIN)/sensorium demo $(ARGS)
+
+.PHONY: up
+up: model ## Starts the mesh on 127.0.0.1:50051 (gRPC) and :8080 (HTTP)
+	@exec $(BIN)/sensorium up $(ARGS)
+
+# --- Tests and checks -----------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: model ## Runs the unit, contract and end-to-end tests
+	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
+	@$(BIN)/pytest $(ARGS)
+
+.PHONY: test-parity
+test-parity: model .venv-parity/.synced ## Compares the model with its reference implementation (needs torch)
+	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
+	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider
+
+.PHONY: check
+check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layering and generated configs
+	@$(BIN)/ruff format $(if $(FIX),,--check) services tests tools
+	@$(BIN)/ruff check $(if $(FIX),--fix) services tests tools
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/contracts.py check
+	@$(BIN)/python -m sensorium.triton.config --check
+
+.PHONY: bench
+bench: model ## Measures the figures of docs/performance.md (some minutes; wants an idle machine)
+	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
+	@$(BIN)/python tests/perf/bench_embed.py $(ARGS)
+	@$(BIN)/python tests/perf/bench_search.py
+
+# --- Upkeep ---------------------------------------------------------------------------------------------------------
+
+.PHONY: proto
+proto: setup ## Generates services/sensorium/v1 from proto/
+	@$(BIN)/buf format -w proto
+	@$(BIN)/python tools/contracts.py generate
+
+.PHONY: configs
+configs: setup ## Generates every config.pbtxt from its manifest
+	@$(BIN)/python -m sensorium.triton.config --write
+
+.PHONY: lock
+lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
+	@$(COMPILE) requirements/uv.in -o requirements/uv.lock
+	@$(COMPILE) --extra server --group dev pyproject.toml -o requirements/dev.lock
+	@$(COMPILE) --no-deps requirements/triton.in -o requirements/triton.lock
+	@$(COMPILE) --no-deps requirements/triton-gpu.in -o requirements/triton-gpu.lock
+
+.venv-parity/.synced: requirements/parity.in | .venv/.synced
+	@echo "setting up .venv-parity (torch, for comparison alone)"
+	@$(PYTHON) -m venv .venv-parity
+	@.venv-parity/bin/python -m pip install -q --disable-pip-version-check -r requirements/parity.in
+	@touch $@
+
+.PHONY: clean
+clean: ## Removes environments, built models and local data
+	@rm -rf .venv .venv-triton .venv-parity .data build dist
+	@rm -rf model_repository/*/1/model.safetensors model_repository/*/1/*.stamp model_repository/*-int8/1
