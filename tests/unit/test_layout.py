@@ -37,5 +37,5 @@ def test_nothing_is_called_utils_or_common() -> None:
 
 
 def test_reasons_are_those_of_the_contract() -> None:
-    published = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}
+    published = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118
     assert {reason.value for reason in Reason} == published - {"UNSPECIFIED"}

@@ -1,5 +1,7 @@
 """Resource names: the default workspace needs no naming, and nothing odd passes."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,10 +33,8 @@ def test_other_patterns_are_refused_with_the_field(name: str) -> None:
 @given(st.text())
 def test_any_text_parses_or_is_refused(text: str) -> None:
     for parse in (CollectionName.parse, parse_model, parse_workspace):
-        try:
-            parse(text)
-        except InvalidArgument as error:
-            assert error.reason is Reason.NAME_INVALID
+        with suppress(InvalidArgument):
+            assert parse(text)
 
 
 @pytest.mark.parametrize("prefix", ["documents/", "collections/news/documents/", f"{NEWS}/documents/"])
