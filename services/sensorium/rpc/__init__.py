@@ -1,0 +1,1 @@
+"""The RPC frame: how every service is served, called and answered for."""
