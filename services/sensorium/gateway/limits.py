@@ -1,0 +1,53 @@
+"""What the gateway refuses before any work starts, so that a request that cannot succeed costs nothing."""
+
+from dataclasses import dataclass
+
+from sensorium.errors import InvalidArgument, Reason
+from sensorium.model.search import SearchRequest, UpsertRequest
+from sensorium.settings import SearchSettings
+
+MAX_QUERY_PARTS = 16
+MAX_INSTRUCTION_CHARACTERS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest requests whose contents the gateway embeds.
+
+    Attributes:
+        documents: Documents in one write.
+        top_k: Hits that one search ranks.
+    """
+
+    documents: int
+    top_k: int
+
+    @classmethod
+    def of(cls, search: SearchSettings) -> "Limits":
+        """Return the limits of the search service, which refuses what is larger."""
+        return cls(documents=search.max_items, top_k=search.max_top_k)
+
+    def check_upsert(self, request: UpsertRequest) -> None:
+        """Raise InvalidArgument when a write has too many documents."""
+        _check_count(len(request.documents), self.documents, "documents")
+
+    def check_search(self, request: SearchRequest) -> None:
+        """Raise InvalidArgument when a search asks for too much."""
+        _check_count(len(request.query), MAX_QUERY_PARTS, "query")
+        _check_range(request.top_k, self.top_k, "top_k")
+        _check_range(len(request.instruction), MAX_INSTRUCTION_CHARACTERS, "instruction")
+
+
+def _check_count(actual: int, limit: int, field: str) -> None:
+    if actual > limit:
+        raise InvalidArgument(
+            f"{field}: {actual:,} items are more than the limit of {limit:,}",
+            reason=Reason.TOO_MANY_ITEMS,
+            field=field,
+            metadata={"limit": str(limit), "actual": str(actual)},
+        )
+
+
+def _check_range(actual: int, limit: int, field: str) -> None:
+    if actual > limit:
+        raise InvalidArgument(f"{field}: {actual:,} is more than the limit of {limit:,}", field=field)

@@ -1,0 +1,173 @@
+"""The search port as clients see it: contents are embedded on the way, everything else goes straight through."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sensorium.errors import SensoriumError
+from sensorium.gateway.binding import check_claim, complete
+from sensorium.gateway.contents import EmbeddedContents, embed_contents, relocate
+from sensorium.gateway.limits import Limits
+from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.content import Content
+from sensorium.model.document import Document, DocumentView
+from sensorium.model.embedding import Embedding, EmbedRole, Timings
+from sensorium.model.names import CollectionName
+from sensorium.model.search import Page, QueryPart, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.vector import Vector
+from sensorium.ports import Embedder, Searcher
+
+
+class EmbeddingSearcher:
+    """Satisfies `Searcher` by an embedder and a searcher that takes vectors alone.
+
+    Nothing is remembered between calls: a collection is read before its contents are embedded, and the write or the
+    search that follows names the model and revision, so that the searcher refuses it if the collection was replaced
+    in between.
+    """
+
+    def __init__(self, embedder: Embedder, searcher: Searcher, limits: Limits) -> None:
+        self._embedder = embedder
+        self._searcher = searcher
+        self._limits = limits
+
+    async def get_collection(self, name: CollectionName) -> Collection:
+        """Return one collection."""
+        return await self._searcher.get_collection(name)
+
+    async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
+        """Return a page of the workspace's collections, by id."""
+        return await self._searcher.list_collections(workspace, page_size, page_token)
+
+    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+        """Create a collection; one that names a model takes revision, dimension and metric from it.
+
+        Raises:
+            NotFound: No such model is served.
+            InvalidArgument: The model does not give vectors of that dimension.
+            FailedPrecondition: Another revision of the model is served.
+            AlreadyExists: There is one of that name.
+        """
+        if spec.model:
+            spec = complete(spec, await self._embedder.model(spec.model))
+        return await self._searcher.create_collection(name, spec)
+
+    async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
+        """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
+        await self._searcher.delete_collection(name, force=force)
+
+    async def get_documents(
+        self, collection: CollectionName, ids: Sequence[str], view: DocumentView
+    ) -> Sequence[Document | SensoriumError]:
+        """Return a document or NotFound for each id, in order."""
+        return await self._searcher.get_documents(collection, ids, view)
+
+    async def list_documents(
+        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+    ) -> Page[Document]:
+        """Return a page of documents, by id."""
+        return await self._searcher.list_documents(collection, page_size, page_token, view)
+
+    async def count_documents(self, collection: CollectionName) -> int:
+        """Return the number of documents."""
+        return await self._searcher.count_documents(collection)
+
+    async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
+        """Delete documents; return how many existed."""
+        return await self._searcher.delete_documents(collection, ids)
+
+    async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
+        """Embed the contents in one call and write the documents.
+
+        A document whose content cannot be embedded gets that error; the others are written.
+        """
+        self._limits.check_upsert(request)
+        contents = {
+            _content_field(index): document.source
+            for index, document in enumerate(request.documents)
+            if isinstance(document.source, Content)
+        }
+        if not contents:
+            return await self._searcher.upsert_documents(request)
+        started = time.monotonic()
+        collection = await self._searcher.get_collection(request.collection)
+        check_claim(collection, request.model, request.model_revision)
+        embedded = await embed_contents(
+            self._embedder, collection, contents, EmbedRole.DOCUMENT, priority=request.priority
+        )
+        written = await self._write(request, collection, embedded)
+        return replace(written, usage=embedded.usage, timings=_merge(embedded.timings, written.timings, started))
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """Embed the contents of the query in one call and search.
+
+        Raises:
+            SensoriumError: A content of the query cannot be embedded; the error names its part.
+        """
+        self._limits.check_search(request)
+        contents = {
+            f"query[{index}].content": part.target
+            for index, part in enumerate(request.query)
+            if isinstance(part.target, Content)
+        }
+        if not contents:
+            return await self._searcher.search(request)
+        started = time.monotonic()
+        collection = await self._searcher.get_collection(request.collection)
+        check_claim(collection, request.model, request.model_revision)
+        embedded = await embed_contents(
+            self._embedder, collection, contents, EmbedRole.QUERY, instruction=request.instruction
+        )
+        query = tuple(_with_vector(index, part, embedded.results) for index, part in enumerate(request.query))
+        found = await self._searcher.search(
+            replace(request, query=query, model=collection.model, model_revision=collection.model_revision)
+        )
+        return replace(found, usage=embedded.usage, timings=_merge(embedded.timings, found.timings, started))
+
+    async def _write(
+        self, request: UpsertRequest, collection: Collection, embedded: EmbeddedContents
+    ) -> UpsertResponse:
+        """Write the documents that have vectors; the others keep the error of their content."""
+        outcomes: list[SensoriumError | None] = [None] * len(request.documents)
+        documents: dict[int, Document] = {}
+        for index, document in enumerate(request.documents):
+            match embedded.results.get(_content_field(index)):
+                case SensoriumError() as error:
+                    outcomes[index] = error
+                case Embedding() as embedding:
+                    documents[index] = replace(document, source=embedding)
+                case None:
+                    documents[index] = document
+        if not documents:
+            return UpsertResponse(tuple(outcomes))
+        response = await self._searcher.upsert_documents(
+            replace(
+                request,
+                documents=tuple(documents.values()),
+                model=collection.model,
+                model_revision=collection.model_revision,
+            )
+        )
+        for sent, (index, outcome) in enumerate(zip(documents, response.outcomes, strict=True)):
+            outcomes[index] = outcome and relocate(outcome, f"documents[{sent}]", f"documents[{index}]")
+        return replace(response, outcomes=tuple(outcomes))
+
+
+def _content_field(index: int) -> str:
+    return f"documents[{index}].content"
+
+
+def _with_vector(index: int, part: QueryPart, results: Mapping[str, Embedding | SensoriumError]) -> QueryPart:
+    """Return a query part with its content's vector, or as it is when it holds none."""
+    match results.get(f"query[{index}].content"):
+        case SensoriumError() as error:
+            raise error
+        case Embedding(dense=Vector() as vector):
+            return replace(part, target=vector)
+        case _:
+            return part
+
+
+def _merge(embed: Timings, search: Timings, started: float) -> Timings:
+    """Return the stages of both calls, each from the service whose stage it is, and the gateway's own total."""
+    return replace(embed, search_ms=search.search_ms, total_ms=(time.monotonic() - started) * 1000)
