@@ -1,0 +1,98 @@
+"""A model card tells clients the truth about its model, and a wrong one is refused by field."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from sensorium.errors import FailedPrecondition, NotFound, Reason
+from sensorium.model.embedding import EmbedRole, ModelState
+from sensorium.model.vector import Metric
+from sensorium.triton.card import Prompts, read_card, tokenizer_path
+from sensorium.triton.manifest import read_manifest
+
+REPOSITORY = Path(__file__).parents[3] / "model_repository"
+MODEL = "all-minilm-l6-v2"
+MODELS = sorted(path.parent.name for path in REPOSITORY.glob("*/card.toml"))
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    """Write the default model's card with one change; return the repository."""
+    text = (REPOSITORY / MODEL / "card.toml").read_text()
+    assert old in text
+    (folder / MODEL).mkdir()
+    (folder / MODEL / "card.toml").write_text(text.replace(old, new, 1))
+    (folder / MODEL / "tokenizer.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_card_and_manifest_agree(model: str) -> None:
+    card = read_card(REPOSITORY, model)
+    manifest = read_manifest(REPOSITORY / card.tower.model)
+    [output] = [spec for spec in manifest.outputs if spec.name == card.tower.output]
+    assert output.dims == (card.dimension,)
+    assert manifest.lengths[-1] == card.max_token_count
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_tokenizer_is_the_one_the_card_names(model: str) -> None:
+    card = read_card(REPOSITORY, model)
+    content = tokenizer_path(REPOSITORY, card).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == card.tower.tokenizer_sha256
+
+
+def test_no_two_models_share_a_revision() -> None:
+    revisions = [read_card(REPOSITORY, model).revision for model in MODELS]
+    assert len(set(revisions)) == len(revisions)
+
+
+def test_the_weights_are_those_of_the_manifest() -> None:
+    weights = read_manifest(REPOSITORY / MODEL).weights
+    assert weights
+    assert read_card(REPOSITORY, MODEL).provenance.weights_sha256 == weights.sha256
+
+
+def test_the_default_model_says_that_it_is_english() -> None:
+    info = read_card(REPOSITORY, MODEL).info(ModelState.READY)
+    assert info.languages == ("en",)
+    assert "English only" in info.description
+    assert (info.dimension, info.max_token_count, info.license) == (384, 256, "Apache-2.0")
+    assert info.metric is Metric.COSINE
+    assert info.normalized
+    assert not info.roles_supported
+    assert info.state is ModelState.READY
+
+
+def test_a_prompt_goes_before_its_role_alone() -> None:
+    prompts = Prompts(query="query: ")
+    assert prompts.for_role(EmbedRole.QUERY) == "query: "
+    assert prompts.for_role(EmbedRole.DOCUMENT) == ""
+    assert prompts.for_role(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("dimension = 384", "dimension = 0", "dimension"),
+        ('metric = "cosine"', 'metric = "cosinus"', "metric"),
+        ('languages = ["en"]', "languages = []", "languages"),
+        ("normalized = true", 'normalized = "yes"', "normalized"),
+        ('modality = "text"', 'modality = "smell"', "tower.modality"),
+        ('revision = "', 'revisions = "', "revision"),
+        ('name = "all-minilm-l6-v2"', 'name = "bge-m3"', "name"),
+        ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "tower.tokenizer"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_file(tmp_path: Path, old: str, new: str, field: str) -> None:
+    repository = changed(tmp_path, old, new)
+    with pytest.raises(FailedPrecondition) as caught:
+        read_card(repository, MODEL)
+    assert caught.value.field == field
+    assert f"{repository / MODEL / 'card.toml'}: {field}: " in caught.value.message
+
+
+def test_an_unknown_model_is_not_found() -> None:
+    with pytest.raises(NotFound) as caught:
+        read_card(REPOSITORY, "bge-m3")
+    assert caught.value.reason is Reason.MODEL_NOT_FOUND
