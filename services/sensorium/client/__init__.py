@@ -1,0 +1,31 @@
+"""The Python client: what a backend service imports to call a mesh. It needs nothing of the server's dependencies."""
+
+from sensorium.client.asynchronous import AsyncClient
+from sensorium.client.documents import Document
+from sensorium.client.embeddings import Embeddings
+from sensorium.client.hits import Hit, Hits
+from sensorium.client.synchronous import Client
+from sensorium.client.upserts import DocumentError, UpsertReport
+from sensorium.errors import SensoriumError
+from sensorium.model.collection import AttributeField, AttributeType
+from sensorium.model.content import Content, Modality, Part
+from sensorium.model.search import DocumentReference, QueryPart
+
+__all__ = [
+    "AsyncClient",
+    "AttributeField",
+    "AttributeType",
+    "Client",
+    "Content",
+    "Document",
+    "DocumentError",
+    "DocumentReference",
+    "Embeddings",
+    "Hit",
+    "Hits",
+    "Modality",
+    "Part",
+    "QueryPart",
+    "SensoriumError",
+    "UpsertReport",
+]

@@ -1,0 +1,312 @@
+"""The client for code with an event loop; its methods are the ports, made convenient."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from sensorium.client.batches import batches
+from sensorium.client.calling import Caller
+from sensorium.client.connection import Backends, Endpoint, connect
+from sensorium.client.contents import as_contents, content_bytes
+from sensorium.client.documents import Document
+from sensorium.client.embeddings import Embeddings
+from sensorium.client.hits import Hits
+from sensorium.client.queries import Query, query_parts
+from sensorium.client.upserts import DocumentError, UpsertReport
+from sensorium.errors import SensoriumError
+from sensorium.model.collection import AttributeField, Collection, CollectionSpec
+from sensorium.model.content import Content
+from sensorium.model.document import Document as StoredDocument
+from sensorium.model.document import DocumentView
+from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
+from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, check_id
+from sensorium.model.search import SearchRequest, UpsertRequest, UpsertResponse
+from sensorium.model.vector import DType, Metric
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+PAGE_SIZE = 1000
+BATCH_ITEMS = 256
+
+Connect = Callable[[Endpoint], AbstractAsyncContextManager[Backends]]
+
+
+class AsyncClient:
+    """Calls a mesh: `async with AsyncClient() as mesh: await mesh.embed(["a red bicycle"])`.
+
+    Every method raises `sensorium.errors`: NotFound for an unknown model or collection, InvalidArgument for a request
+    that cannot succeed, Unavailable when nobody answers, DeadlineExceeded when time is up. Safe to share between tasks.
+
+    Args:
+        address: `host:port`, or several as `ipv4:host:port,host:port`.
+        api_key: Sent with every call when set.
+        timeout: Seconds for each call to the server; long work takes several calls.
+        workspace: The workspace of every model and collection that is named by its id.
+        retries: How often a call is repeated when the server is full for now.
+        connect: Opens the connection; for tests.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        api_key: str | None = None,
+        timeout: float = 30.0,
+        workspace: str = DEFAULT_WORKSPACE,
+        retries: int = 5,
+        connect: Connect = connect,
+    ) -> None:
+        self._endpoint = Endpoint(address, api_key)
+        self._workspace = check_id(workspace, "workspace")
+        self._call = Caller(timeout, retries)
+        self._connect = connect
+        self._resources = AsyncExitStack()
+        self._opened: Backends | None = None
+
+    async def __aenter__(self) -> Self:
+        self._opened = await self._resources.enter_async_context(self._connect(self._endpoint))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened = None
+        await self._resources.aclose()
+
+    # --- Embedding --------------------------------------------------------------------------------------------------
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Return the models that can be called, by name."""
+        return await self._call(self._backends.embedder.models)
+
+    async def model(self, name: str = "") -> ModelInfo:
+        """Return one model; an empty name means the server's default."""
+        return await self._call(lambda: self._backends.embedder.model(name))
+
+    async def embed(
+        self,
+        contents: str | Content | Iterable[str | Content],
+        *,
+        model: str = "",
+        role: EmbedRole | str | None = None,
+        instruction: str = "",
+        outputs: tuple[OutputKind, ...] = (OutputKind.DENSE,),
+        dimension: int = 0,
+        dtype: DType | str = DType.FLOAT32,
+        truncation: Truncation | str = Truncation.END,
+        priority: Priority = Priority.INTERACTIVE,
+        batch_size: int = BATCH_ITEMS,
+    ) -> Embeddings:
+        """Return an embedding or an error for each content, in order.
+
+        Args:
+            contents: One text or content, or several; many are sent in batches.
+            model: The model's id; empty means the server's default.
+            role: Whether the contents are `query` or `document`, for models that tell.
+            instruction: What the search is for, for models that follow instructions.
+            outputs: The kinds of vectors to return.
+            dimension: A smaller dimension that the model was trained for; 0 means its own.
+            dtype: How components travel: `float32`, `float16`, `int8` or `binary`; `vectors` is float32 in any case.
+            truncation: What happens to a text that is too long: `end` cuts it, `refuse` refuses it.
+            priority: The lane that the calls wait in.
+            batch_size: The most contents of one call.
+        """
+        options = EmbedOptions(
+            EmbedRole(role) if role else None, instruction, outputs, dimension, DType(dtype), Truncation(truncation)
+        )
+        cut = list(batches(as_contents(contents), batch_size, content_bytes)) or [[]]
+        responses = []
+        for batch in cut:
+            request = EmbedRequest(tuple(batch), model, options, priority, self._workspace)
+            responses.append(await self._call(partial(self._backends.embedder.embed, request)))
+        return Embeddings.joined(responses)
+
+    # --- Collections ------------------------------------------------------------------------------------------------
+
+    async def create_collection(
+        self,
+        collection: str,
+        *,
+        model: str = "",
+        description: str = "",
+        dimension: int = 0,
+        metric: Metric | str | None = None,
+        attributes: Sequence[AttributeField] = (),
+    ) -> Collection:
+        """Create a collection.
+
+        Args:
+            collection: Its id: a lower-case letter, then up to 62 of `a-z`, `0-9`, `-`, `_`.
+            model: The model whose vectors it holds; without one, give a dimension and bring vectors of your own.
+            description: What it is for.
+            dimension: The dimension of its vectors; 0 means the model's own.
+            metric: How vectors are compared: `cosine`, `dot` or `euclidean`; None means the model's own.
+            attributes: The attributes that filters may use.
+
+        Raises:
+            AlreadyExists: There is one of that name.
+        """
+        spec = CollectionSpec(description, model, "", dimension, Metric(metric) if metric else None, tuple(attributes))
+        return await self._call(lambda: self._backends.searcher.create_collection(self._name(collection), spec))
+
+    async def get_collection(self, collection: str) -> Collection:
+        """Return one collection."""
+        return await self._call(lambda: self._backends.searcher.get_collection(self._name(collection)))
+
+    async def collections(self) -> AsyncIterator[Collection]:
+        """Yield the workspace's collections, by id."""
+        token = ""
+        while True:
+            page = await self._call(
+                partial(self._backends.searcher.list_collections, self._workspace, PAGE_SIZE, token)
+            )
+            for collection in page.items:
+                yield collection
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def delete_collection(self, collection: str, *, force: bool = False) -> None:
+        """Delete a collection; one that holds documents needs `force`."""
+        await self._call(lambda: self._backends.searcher.delete_collection(self._name(collection), force=force))
+
+    # --- Documents --------------------------------------------------------------------------------------------------
+
+    async def upsert(
+        self,
+        collection: str,
+        documents: Iterable[Document],
+        *,
+        priority: Priority = Priority.BULK,
+        batch_size: int = BATCH_ITEMS,
+        on_batch: Callable[[UpsertReport], None] | None = None,
+    ) -> UpsertReport:
+        """Create or replace documents; those that the report does not name as errors are durable.
+
+        Args:
+            collection: The collection's id.
+            documents: Any number of documents; they are read as they are sent, in batches, one batch at a time.
+            priority: The lane that embedding waits in.
+            batch_size: The most documents of one call.
+            on_batch: Called with the outcome of each batch.
+
+        Raises:
+            SensoriumError: A whole batch failed; the batches before it are written.
+        """
+        name = self._name(collection)
+        reports = []
+        start = 0
+        for batch in batches(documents, batch_size, Document.size_bytes):
+            report = await self._upsert_batch(name, batch, start, priority)
+            start += len(batch)
+            reports.append(report)
+            if on_batch:
+                on_batch(report)
+        return UpsertReport.joined(reports)
+
+    async def get(self, collection: str, document_id: str, *, with_vector: bool = False) -> Document:
+        """Return one document. Raises NotFound."""
+        (result,) = await self.get_many(collection, [document_id], with_vectors=with_vector)
+        if isinstance(result, SensoriumError):
+            raise result
+        return result
+
+    async def get_many(
+        self, collection: str, ids: Sequence[str], *, with_vectors: bool = False
+    ) -> Sequence[Document | SensoriumError]:
+        """Return a document or NotFound for each id, in order; at most 1,000."""
+        view = DocumentView(embedding=with_vectors)
+        found = await self._call(lambda: self._backends.searcher.get_documents(self._name(collection), ids, view))
+        return [Document.from_stored(each) if isinstance(each, StoredDocument) else each for each in found]
+
+    async def documents(self, collection: str, *, with_vectors: bool = False) -> AsyncIterator[Document]:
+        """Yield the documents of a collection, by id."""
+        name, view, token = self._name(collection), DocumentView(embedding=with_vectors), ""
+        while True:
+            page = await self._call(partial(self._backends.searcher.list_documents, name, PAGE_SIZE, token, view))
+            for document in page.items:
+                yield Document.from_stored(document)
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def count(self, collection: str) -> int:
+        """Return the number of documents."""
+        return await self._call(lambda: self._backends.searcher.count_documents(self._name(collection)))
+
+    async def delete(self, collection: str, ids: Sequence[str]) -> int:
+        """Delete documents; return how many existed."""
+        return await self._call(lambda: self._backends.searcher.delete_documents(self._name(collection), ids))
+
+    # --- Search -----------------------------------------------------------------------------------------------------
+
+    async def search(
+        self,
+        collection: str,
+        query: Query,
+        *,
+        top_k: int = 10,
+        min_score: float | None = None,
+        instruction: str = "",
+        with_vectors: bool = False,
+    ) -> Hits:
+        """Return the documents nearest to a query, nearest first: always min(top_k, matches) of them.
+
+        Args:
+            collection: The collection's id.
+            query: Words, a vector (numpy, shape [dimension]), a `Content`, a `DocumentReference`, a `QueryPart` with a
+                weight, or a list of these, whose unit vectors are summed by weight.
+            top_k: The most hits.
+            min_score: The least score of a hit.
+            instruction: What the search is for, for models that follow instructions.
+            with_vectors: Whether hits carry their vectors.
+        """
+        request = SearchRequest(
+            self._name(collection),
+            query_parts(query),
+            top_k=top_k,
+            score_threshold=min_score,
+            instruction=instruction,
+            view=DocumentView(embedding=with_vectors),
+        )
+        return Hits.from_response(await self._call(lambda: self._backends.searcher.search(request)))
+
+    @property
+    def _backends(self) -> Backends:
+        if self._opened is None:
+            raise RuntimeError("the client is not open: use it in a `with` block")
+        return self._opened
+
+    def _name(self, collection: str) -> CollectionName:
+        """Read a collection's id, or its name when it holds a slash."""
+        if "/" in collection:
+            return CollectionName.parse(collection, "collection")
+        return CollectionName(self._workspace, check_id(collection, "collection"))
+
+    async def _upsert_batch(
+        self, name: CollectionName, batch: Sequence[Document], start: int, priority: Priority
+    ) -> UpsertReport:
+        """Write one batch whose first document has the place `start`."""
+        stored, errors = _to_stored(batch)
+        response = UpsertResponse(())
+        if stored:
+            request = UpsertRequest(name, tuple(stored.values()), priority=priority)
+            response = await self._call(lambda: self._backends.searcher.upsert_documents(request))
+        errors |= {
+            index: outcome for index, outcome in zip(stored, response.outcomes, strict=True) if outcome is not None
+        }
+        failed = (DocumentError(start + index, batch[index].id, errors[index]) for index in sorted(errors))
+        return UpsertReport(len(batch), tuple(failed), response.usage, response.timings)
+
+
+def _to_stored(batch: Sequence[Document]) -> tuple[dict[int, StoredDocument], dict[int, SensoriumError]]:
+    """Return the documents of a batch that can be sent, and why the others cannot, by their place."""
+    stored: dict[int, StoredDocument] = {}
+    errors: dict[int, SensoriumError] = {}
+    for index, document in enumerate(batch):
+        try:
+            stored[index] = document.to_stored()
+        except SensoriumError as error:
+            errors[index] = error
+    return stored, errors

@@ -1,0 +1,34 @@
+"""Where a client's calls go: one channel, and the two ports over it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sensorium.ports import Embedder, Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The address of a mesh, and the key to show there."""
+
+    address: str
+    api_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """What a client calls."""
+
+    embedder: Embedder
+    searcher: Searcher
+
+
+@asynccontextmanager
+async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
+    """Open a channel to a mesh. Nothing is sent before the first call, so a wrong address shows there."""
+    from sensorium.embed.client import EmbedClient
+    from sensorium.rpc.channel import open_channel
+    from sensorium.search.client import SearchClient
+
+    async with open_channel(endpoint.address) as channel:
+        yield Backends(EmbedClient(channel), SearchClient(channel))

@@ -1,0 +1,208 @@
+"""A mesh in memory: the real gateway over an embedder that counts letters and a searcher that compares with all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from sensorium import context
+from sensorium.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Reason,
+    SensoriumError,
+)
+from sensorium.gateway.limits import Limits
+from sensorium.gateway.searcher import EmbeddingSearcher
+from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.content import Content
+from sensorium.model.document import Document, DocumentView
+from sensorium.model.embedding import Embedding, EmbedRequest, EmbedResponse, ModelInfo, ModelState, Timings, Usage
+from sensorium.model.names import CollectionName
+from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.vector import Metric, Vector
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DIMENSION = 26
+LETTERS = ModelInfo("letters", "r1", "Counts letters.", DIMENSION, 64, "Apache-2.0", state=ModelState.READY)
+
+
+def count_letters(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:
+    counts = np.array([text.lower().count(chr(ord("a") + letter)) for letter in range(DIMENSION)], np.float32)
+    return counts / max(float(np.linalg.norm(counts)), 1.0)
+
+
+@dataclass
+class LetterEmbedder:
+    """Embeds a text as its counts of letters; a blank one cannot be embedded.
+
+    Attributes:
+        errors: Raised by the next calls, one each.
+        deadlines: Seconds that each call had left.
+    """
+
+    state: ModelState = ModelState.READY
+    requests: list[EmbedRequest] = field(default_factory=list)
+    errors: list[SensoriumError] = field(default_factory=list)
+    deadlines: list[float | None] = field(default_factory=list)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        if self.errors:
+            raise self.errors.pop(0)
+        return [replace(LETTERS, state=self.state)]
+
+    async def model(self, name: str) -> ModelInfo:
+        if name not in {"", LETTERS.name}:
+            raise NotFound(f"there is no model {name!r}", reason=Reason.MODEL_NOT_FOUND, field="model")
+        return (await self.models())[0]
+
+    async def embed(self, request: EmbedRequest) -> EmbedResponse:
+        self.deadlines.append(context.remaining())
+        await asyncio.sleep(0)
+        if self.errors:
+            raise self.errors.pop(0)
+        self.requests.append(request)
+        model = await self.model(request.model)
+        results = [self._result(index, content, request) for index, content in enumerate(request.contents)]
+        return EmbedResponse(model.name, model.revision, tuple(results), Usage(len(results)), Timings(inference_ms=1.0))
+
+    @staticmethod
+    def _result(index: int, content: Content, request: EmbedRequest) -> Embedding | SensoriumError:
+        text = str(content.parts[0].body)
+        if not text.strip():
+            place = f"contents[{index}].parts[0].text"
+            return InvalidArgument(f"{place} is blank", reason=Reason.CONTENT_EMPTY, field=place)
+        dense = Vector.from_numpy(np.resize(count_letters(text), 32), request.options.dtype)
+        if request.options.dtype != "binary":
+            dense = Vector.from_numpy(count_letters(text), request.options.dtype)
+        return Embedding(dense, token_count=len(text.split()))
+
+
+@dataclass
+class MemorySearcher:
+    """Keeps collections in memory."""
+
+    collections: dict[CollectionName, Collection] = field(default_factory=dict)
+    documents: dict[CollectionName, dict[str, Document]] = field(default_factory=dict)
+    upserts: list[UpsertRequest] = field(default_factory=list)
+
+    async def get_collection(self, name: CollectionName) -> Collection:
+        if name not in self.collections:
+            raise NotFound(f"there is no collection {name}", reason=Reason.COLLECTION_NOT_FOUND, field="name")
+        return replace(self.collections[name], document_count=len(self.documents[name]))
+
+    async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
+        names = sorted((name for name in self.collections if name.workspace == workspace), key=str)
+        page, token = _page(names, min(page_size, 2), page_token)
+        return Page(tuple([await self.get_collection(name) for name in page]), token)
+
+    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+        if name in self.collections:
+            raise AlreadyExists(f"there is a collection {name}", field="collection_id")
+        if not spec.dimension:
+            raise InvalidArgument("collection.dimension must be set", field="collection.dimension")
+        self.documents[name] = {}
+        self.collections[name] = Collection(
+            name.workspace, name.id, spec.description, spec.model, spec.model_revision, spec.dimension,
+            spec.metric or Metric.COSINE, spec.attributes, NOW, NOW,
+        )  # fmt: skip
+        return self.collections[name]
+
+    async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
+        await self.get_collection(name)
+        if self.documents[name] and not force:
+            raise FailedPrecondition(f"{name} holds documents", reason=Reason.COLLECTION_NOT_EMPTY)
+        del self.collections[name], self.documents[name]
+
+    async def get_documents(
+        self, collection: CollectionName, ids: Sequence[str], view: DocumentView
+    ) -> Sequence[Document | SensoriumError]:
+        await self.get_collection(collection)
+        stored = self.documents[collection]
+        return [
+            _viewed(stored[each], view)
+            if each in stored
+            else NotFound(f"there is no document {each!r}", reason=Reason.DOCUMENT_NOT_FOUND)
+            for each in ids
+        ]
+
+    async def list_documents(
+        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+    ) -> Page[Document]:
+        await self.get_collection(collection)
+        page, token = _page(sorted(self.documents[collection]), min(page_size, 2), page_token)
+        return Page(tuple(_viewed(self.documents[collection][each], view) for each in page), token)
+
+    async def count_documents(self, collection: CollectionName) -> int:
+        return (await self.get_collection(collection)).document_count
+
+    async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
+        collection = await self.get_collection(request.collection)
+        self.upserts.append(request)
+        outcomes = [self._write(request.collection, collection, document) for document in request.documents]
+        return UpsertResponse(tuple(outcomes), timings=Timings(search_ms=1.0))
+
+    async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
+        await self.get_collection(collection)
+        return sum(self.documents[collection].pop(each, None) is not None for each in ids)
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        await self.get_collection(request.collection)
+        query = np.sum([part.weight * part.target.to_numpy() for part in request.query], axis=0)  # type: ignore[union-attr]
+        stored = self.documents[request.collection].values()
+        scored = [(float(_row(document) @ query), document) for document in stored]
+        best = sorted(scored, key=lambda pair: (-pair[0], pair[1].id))[: request.top_k]
+        least = -np.inf if request.score_threshold is None else request.score_threshold
+        hits = (
+            Hit(_viewed(document, request.view), score, rank)
+            for rank, (score, document) in enumerate(best, 1)
+            if score >= least
+        )
+        return SearchResponse(tuple(hits), timings=Timings(search_ms=1.0))
+
+    def _write(self, name: CollectionName, collection: Collection, document: Document) -> SensoriumError | None:
+        if _row(document).size != collection.dimension:
+            return InvalidArgument(
+                f"document {document.id!r} has the dimension {_row(document).size}, not {collection.dimension}",
+                reason=Reason.DIMENSION_MISMATCH,
+            )
+        self.documents[name][document.id] = replace(document, create_time=NOW, update_time=NOW)
+        return None
+
+
+@dataclass
+class MemoryMesh:
+    """The two ports as a client reaches them."""
+
+    embedder: LetterEmbedder = field(default_factory=LetterEmbedder)
+    store: MemorySearcher = field(default_factory=MemorySearcher)
+
+    @property
+    def searcher(self) -> EmbeddingSearcher:
+        return EmbeddingSearcher(self.embedder, self.store, Limits(documents=2048, top_k=10_000))
+
+    @asynccontextmanager
+    async def connect(self, endpoint: object) -> AsyncIterator["MemoryMesh"]:
+        """Stand in for `sensorium.client.connection.connect`."""
+        yield self
+
+
+def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:
+    start = int(token or 0)
+    return items[start : start + size], str(start + size) if start + size < len(items) else ""
+
+
+def _row(document: Document) -> np.ndarray[Any, np.dtype[np.float32]]:
+    assert isinstance(document.source, Embedding)
+    assert document.source.dense
+    return document.source.dense.to_numpy()
+
+
+def _viewed(document: Document, view: DocumentView) -> Document:
+    return document if view.embedding else replace(document, source=None)
