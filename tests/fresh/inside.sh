@@ -22,4 +22,4 @@ for environment in dev:.venv triton:.venv-triton; do
 done
 
 echo "== Triton serves"
-PYTHONPATH=services .venv/bin/python -m pytest tests/e2e/triton --quiet
+PYTHONPATH=services .venv/bin/python -m pytest tests/e2e/triton --quiet --exitfirst

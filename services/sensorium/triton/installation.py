@@ -13,6 +13,7 @@ print(sysconfig.get_path("purelib"))
 print("%d.%d" % sys.version_info[:2])
 print(sysconfig.get_config_var("LIBDIR") or "")
 print(os.path.join(sys.base_prefix, "lib"))
+print(os.path.join("/usr/lib", sysconfig.get_config_var("MULTIARCH") or ""))
 """
 _MEND = "create it from requirements/triton.lock, as `make triton` does"
 
@@ -54,6 +55,18 @@ class Installation:
     def libraries(self) -> Path:
         """The shared libraries that the wheel carries."""
         return self.packages / "nvidia_pytriton.libs"
+
+    @property
+    def python_library(self) -> Path | None:
+        """The interpreter's libpython, when it lies in one of the folders it may lie in."""
+        name = f"libpython{self.python_version}.so.1.0"
+        return next((folder / name for folder in self.python_libraries if (folder / name).exists()), None)
+
+    @property
+    def bundled_pythons(self) -> list[str]:
+        """The names of the copies of libpython, for this interpreter's version, that the wheel carries."""
+        major, minor = self.python_version.split(".")
+        return [path.name for path in self.libraries.glob(f"libpython{major}-*.{minor}.so.1.0")]
 
     @property
     def runs_on_gpu(self) -> bool:

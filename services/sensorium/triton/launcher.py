@@ -16,7 +16,7 @@ from sensorium.triton.installation import Installation
 from sensorium.triton.settings import TritonSettings
 
 LOOPBACK = "127.0.0.1"
-_SHIM = Path(__file__).parent / "backends/onnxruntime/model.py"
+_SHIM = Path(__file__).parent / "backends/onnxruntime"
 _OURS = re.compile(r"sensorium-triton-(?P<namespace>\d+)-(?P<pid>\d+)-")
 # Triton needs none of our settings (secrets among them), and its stub must not find our packages.
 _KEPT_FROM_TRITON = ("SENSORIUM_", "PYTHON", "VIRTUAL_ENV", "LD_PRELOAD")
@@ -60,11 +60,12 @@ def prepare(settings: TritonSettings, installation: Installation, ports: Ports) 
     run_directory = Path(tempfile.mkdtemp(prefix=_own_prefix()))
     prefix = run_directory.name  # unique among the runs of this and of other processes
     assemble_backends(installation, run_directory)
+    replace_bundled_python(installation, run_directory)
     guarded = (sys.executable, "-I", "-S", guard.__file__, str(run_directory), prefix)
     triton = triton_command(settings, installation, run_directory, prefix, ports)
     return Launch(
         command=(*guarded, str(settings.stop_timeout_seconds), *triton),
-        environment=triton_environment(installation, os.environ),
+        environment=triton_environment(installation, run_directory, os.environ),
         ports=ports,
         run_directory=run_directory,
         shm_prefix=prefix,
@@ -106,14 +107,15 @@ def trace_flags(endpoint: str) -> Iterator[str]:
         yield "--trace-config=mode=opentelemetry"
         yield f"--trace-config=opentelemetry,url={endpoint}"
         yield "--trace-config=opentelemetry,resource=service.name=triton"
+        yield "--trace-config=opentelemetry,bsp_schedule_delay=1000"  # milliseconds
         yield "--trace-config=level=TIMESTAMPS"
         yield "--trace-config=rate=1"
 
 
-def triton_environment(installation: Installation, ours: Mapping[str, str]) -> dict[str, str]:
+def triton_environment(installation: Installation, run_directory: Path, ours: Mapping[str, str]) -> dict[str, str]:
     """Return our environment with Triton's interpreter and libraries first, and without our settings."""
     kept = {name: value for name, value in ours.items() if not name.startswith(_KEPT_FROM_TRITON)}
-    libraries = (*installation.python_libraries, installation.libraries)
+    libraries = (run_directory / "lib", *installation.python_libraries, installation.libraries)
     return {
         **kept,
         # The stub embeds the interpreter that it finds on PATH.
@@ -130,8 +132,21 @@ def assemble_backends(installation: Installation, run_directory: Path) -> None:
     python, onnxruntime = run_directory / "backends/python", run_directory / "backends/onnxruntime"
     shutil.copytree(installation.python_backend, python)
     shutil.copy2(installation.stub, python)
-    onnxruntime.mkdir()
-    shutil.copy(_SHIM, onnxruntime)
+    shutil.copytree(_SHIM, onnxruntime, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def replace_bundled_python(installation: Installation, run_directory: Path) -> None:
+    """Let the stub find the environment's own libpython by the name of one that the wheel bundles.
+
+    The stub for 3.13 is linked with a bundled copy, which is older than the standard library of the interpreter that
+    it is to run, and lacks symbols that this needs.
+    """
+    folder = run_directory / "lib"
+    folder.mkdir()
+    own = installation.python_library
+    for bundled in installation.bundled_pythons:
+        if own is not None:
+            (folder / bundled).symlink_to(own)
 
 
 def choose_config(installation: Installation) -> str:

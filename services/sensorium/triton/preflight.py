@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # for interpreters too old to run Triton, which must still be
     from collections.abc import Callable, Sequence
 
 OLDEST_GLIBC = (2, 35)
-OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 12)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LEAST_SHARED_MEMORY = 32 << 20
 
 
@@ -75,11 +75,10 @@ def check_glibc(version: str) -> Problem | None:
 
 
 def check_python(version: tuple[int, ...]) -> Problem | None:
-    """The mesh needs 3.11; Triton's stub needs numpy 1, whose last wheels are for 3.12."""
+    """The mesh needs 3.11; the wheel's newest stub is for 3.13."""
     if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
         return None
-    wanted = " or ".join(f"{major}.{minor}" for major, minor in (OLDEST_PYTHON, NEWEST_PYTHON))
-    return Problem(f"this is Python {version[0]}.{version[1]}: Triton's environment needs Python {wanted}")
+    return Problem(f"this is Python {version[0]}.{version[1]}: Triton's environment needs Python 3.11, 3.12 or 3.13")
 
 
 def check_module(name: str, version: tuple[int, ...]) -> Problem | None:

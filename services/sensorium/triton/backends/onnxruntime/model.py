@@ -3,7 +3,7 @@ that the native onnxruntime backend reads.
 
 It stands in a backend directory of its own (`onnxruntime/model.py`), so Triton starts one of
 these per instance for every model whose config says `backend: "onnxruntime"`. It depends on
-numpy 1 and onnxruntime alone, never on the sensorium package, and uses the parameter names of
+numpy and onnxruntime alone, never on the sensorium package, and uses the parameter names of
 https://github.com/triton-inference-server/onnxruntime_backend. Tensors are never cast.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class TritonPythonModel:
     def initialize(self, args: Mapping[str, str]) -> None:
         """Loads the graph. Raises `pb_utils.TritonModelException`, which fails the load alone."""
         config = json.loads(args["model_config"])
-        refuse_numpy_2(np.__version__)
+        self._read, self._write = array_exchange(np.__version__)
         self._inputs = [spec["name"] for spec in config["input"]]
         self._outputs = [spec["name"] for spec in config["output"]]
         self._joins = config.get("max_batch_size", 0) > 0
@@ -77,7 +77,7 @@ class TritonPythonModel:
 
     def _feed(self, request: Any) -> dict[str, np.ndarray]:
         tensors = ((name, pb_utils.get_input_tensor_by_name(request, name)) for name in self._inputs)
-        return {name: tensor.as_numpy() for name, tensor in tensors if tensor is not None}
+        return {name: self._read(tensor) for name, tensor in tensors if tensor is not None}
 
     def _groups(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> Iterable[list[int]]:
         if len(feeds) == 1 or not self._joins:
@@ -110,16 +110,22 @@ class TritonPythonModel:
 
     def _response(self, arrays: Sequence[np.ndarray]) -> Any:
         named = zip(self._outputs, arrays, strict=True)
-        return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named])
+        return pb_utils.InferenceResponse([self._write(name, array) for name, array in named])
 
 
-def refuse_numpy_2(version: str) -> None:
-    """Fails the load under numpy 2, whose arrays this Triton would read as zeros."""
-    if int(version.split(".", maxsplit=1)[0]) >= 2:
-        raise pb_utils.TritonModelException(
-            f"numpy {version} is installed, but this Triton reads arrays of numpy 1 only and would"
-            " see zeros: recreate its environment from requirements/triton.lock"
-        )
+def array_exchange(version: str) -> tuple[Callable[[Any], Any], Callable[[str, Any], Any]]:
+    """Return how to read an input's array and how to write an output under this numpy."""
+    major = int(version.split(".", maxsplit=1)[0])
+    if major == 1:
+        return lambda tensor: tensor.as_numpy(), pb_utils.Tensor
+    if major == 2:
+        import numpy_two  # noqa: PLC0415 - lies beside this file, for an interpreter without numpy 1
+
+        return numpy_two.read, numpy_two.write
+    raise pb_utils.TritonModelException(
+        f"numpy {version} is installed, and this Triton cannot read its arrays: recreate its"
+        " environment from requirements/triton.lock"
+    )
 
 
 def open_session(args: Mapping[str, str], config: Mapping[str, Any]) -> ort.InferenceSession:
