@@ -1,6 +1,8 @@
-"""Contents on the wire: weighted parts of text or media."""
+"""Contents on the wire: weighted parts of text or media.
 
-import math
+Reading never fails: what is not set becomes an empty text or a media without a source, which whoever embeds the
+content refuses for that item alone, with all else that can be wrong with it.
+"""
 
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.content import Content, Media, Modality, Part
@@ -9,40 +11,30 @@ from sensorium.v1 import types_pb2
 _MODALITIES = {each.value: each for each in Modality}
 
 
-def content_from_proto(content: types_pb2.Content, field: str) -> Content:
-    """Return the content at `field`.
-
-    Raises:
-        InvalidArgument: It has no parts, or one of them is wrong; names the field at fault.
-    """
-    if not content.parts:
-        raise InvalidArgument(f"{field}: has no parts", reason=Reason.CONTENT_EMPTY, field=field)
-    return Content(tuple(part_from_proto(part, f"{field}.parts[{i}]") for i, part in enumerate(content.parts)))
+def content_from_proto(content: types_pb2.Content) -> Content:
+    """Return the content that the message holds."""
+    return Content(tuple([part_from_proto(part) for part in content.parts]))
 
 
 def content_to_proto(content: Content) -> types_pb2.Content:
-    """Return the message for `content`."""
-    return types_pb2.Content(parts=[part_to_proto(part) for part in content.parts])
-
-
-def part_from_proto(part: types_pb2.Part, field: str) -> Part:
-    """Return the part at `field`.
+    """Return the message for `content`.
 
     Raises:
-        InvalidArgument: It holds nothing, or its weight is not a number > 0.
+        InvalidArgument: A text cannot be written in UTF-8.
     """
+    try:
+        return types_pb2.Content(parts=[part_to_proto(part) for part in content.parts])
+    except UnicodeEncodeError as error:
+        raise InvalidArgument("a text is not valid Unicode", reason=Reason.REQUEST_MALFORMED) from error
+
+
+def part_from_proto(part: types_pb2.Part) -> Part:
+    """Return the part that the message holds; one that holds nothing is an empty text."""
     weight = part.weight if part.HasField("weight") else 1.0
-    if not (weight > 0 and math.isfinite(weight)):
-        where = f"{field}.weight"
-        raise InvalidArgument(f"{where}: must be a finite number > 0, not {weight:g}", field=where)
     kind = part.WhichOneof("kind")
-    if kind == "text":
+    if kind == "text" or kind is None:
         return Part(Modality.TEXT, part.text, weight)
-    if kind is None:
-        raise InvalidArgument(
-            f"{field}: one of text, image, audio and video must be set", reason=Reason.CONTENT_EMPTY, field=field
-        )
-    return Part(_MODALITIES[kind], media_from_proto(getattr(part, kind), f"{field}.{kind}"), weight)
+    return Part(_MODALITIES[kind], media_from_proto(getattr(part, kind)), weight)
 
 
 def part_to_proto(part: Part) -> types_pb2.Part:
@@ -58,20 +50,19 @@ def part_to_proto(part: Part) -> types_pb2.Part:
     return message
 
 
-def media_from_proto(media: types_pb2.Media, field: str) -> Media:
-    """Return the media at `field`.
-
-    Raises:
-        InvalidArgument: Neither bytes nor a URI is set.
-    """
+def media_from_proto(media: types_pb2.Media) -> Media:
+    """Return the media that the message holds."""
     match media.WhichOneof("source"):
         case "data":
             return Media(data=media.data)
         case "uri":
             return Media(uri=media.uri)
-    raise InvalidArgument(f"{field}: one of data and uri must be set", reason=Reason.CONTENT_EMPTY, field=field)
+        case _:
+            return Media()
 
 
 def media_to_proto(media: Media) -> types_pb2.Media:
     """Return the message for `media`."""
-    return types_pb2.Media(uri=media.uri or "") if media.data is None else types_pb2.Media(data=media.data)
+    if media.data is not None:
+        return types_pb2.Media(data=media.data)
+    return types_pb2.Media(uri=media.uri) if media.uri is not None else types_pb2.Media()
