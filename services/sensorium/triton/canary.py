@@ -79,3 +79,15 @@ class ContentCanary:
             raise CanaryFailed(
                 f"model {self.model!r} answers with another {self.output} than it should: cosine {cosine:.4f}"
             )
+
+
+def text_canary(model: str, output: str, *, unit_norm: bool) -> ContentCanary:
+    """Return a canary for a model of texts that takes `input_ids` and `attention_mask`, int64 [batch, length].
+
+    Its ids are low ones, which every vocabulary has.
+    """
+    inputs = [
+        {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        for ids in (np.arange(first, first + 8, dtype=np.int64)[None] for first in (1, 11))
+    ]
+    return ContentCanary(model, inputs, output, unit_norm=unit_norm)

@@ -13,7 +13,11 @@ _LINE = re.compile(r"(?P<level>[IWEF])\d{4} [\d:.]+ +\d+ (?P<source>[\w.]+:\d+)\
 _LEVELS = {"I": logging.INFO, "W": logging.WARNING, "E": logging.ERROR, "F": logging.CRITICAL}
 # Said at every start on a machine without a GPU: neither a warning nor an error there.
 _TABLE = ("+-", "| ")
-_HARMLESS = ("Unable to allocate pinned system memory", "CudaDriverHelper has not been initialized")
+_HARMLESS = (
+    "Unable to allocate pinned system memory",
+    "failed to allocate pinned system memory",
+    "CudaDriverHelper has not been initialized",
+)
 
 
 @dataclass(frozen=True, slots=True)

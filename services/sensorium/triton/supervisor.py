@@ -1,6 +1,7 @@
 """Keeps a Triton serving: starts it, loads and proves its models, and starts it again when it dies or hangs."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from sensorium.errors import FailedPrecondition, SensoriumError, Unavailable
+from sensorium.errors import FailedPrecondition, Unavailable
 from sensorium.ports import Tensor
 from sensorium.triton.canary import Canary
 from sensorium.triton.client import TritonClient
@@ -125,7 +126,7 @@ class Supervisor:
             except FailedPrecondition as error:
                 self._report_down(Phase.FAILED, error)
                 return
-            except (SensoriumError, OSError) as error:
+            except Exception as error:  # whatever it was, a new start is the best answer
                 self._report_down(Phase.DOWN, error)
             failures = 1 if time.monotonic() - started > _STEADY_SECONDS else failures + 1
             await asyncio.sleep(self._delay(failures))
@@ -146,7 +147,7 @@ class Supervisor:
                 raise
             finally:
                 # Not ready from the moment that it is known, not only when the last process is gone.
-                self._publish(models={})
+                self._publish(phase=Phase.DOWN, models={})
                 await _cancel(duty, end)
                 await self._client.disconnect()
 
@@ -156,7 +157,9 @@ class Supervisor:
         await self._client.connect(server.target)
         await self._wait_live(server)
         prover = Prover(self._client, self._canaries, settings, self._set_model)
-        await asyncio.gather(*(prover.admit(model, load=server.is_ours) for model in settings.models))
+        async with asyncio.TaskGroup() as admissions:
+            for model in settings.models:
+                admissions.create_task(prover.admit(model, load=server.is_ours))
         self._publish(phase=Phase.SERVING, error="")
         _log.info("triton_serving", target=server.target)
         misses = 0
@@ -183,7 +186,8 @@ class Supervisor:
 
     def _set_model(self, model: str, state: ModelState) -> None:
         if self.state.models.get(model) != state:
-            _log.log(20 if state.ready else 40, "triton_model", model=model, ready=state.ready, error=state.error)
+            level = logging.INFO if state.ready else logging.ERROR
+            _log.log(level, "triton_model", model=model, ready=state.ready, error=state.error)
             self._publish(models={**self.state.models, model: state})
 
     def _report_down(self, phase: Phase, error: Exception) -> None:

@@ -76,7 +76,7 @@ async def test_while_triton_is_away_nothing_is_ready(
     async with Supervisor(settings, canaries, delay=lambda _: PATIENCE) as supervisor:
         await supervisor.wait_ready(PATIENCE)
         os.kill(processes()[SERVER][0], signal.SIGKILL)
-        state = await reach(supervisor, lambda state: state.phase is Phase.DOWN)
+        state = await reach(supervisor, lambda state: state.phase is Phase.DOWN and bool(state.error))
         assert "Started GRPCInferenceService" in state.error
         assert not await supervisor.ready("double")
         with pytest.raises(Unavailable):

@@ -68,7 +68,7 @@ def main(repository):
         node("MatMul", ["square", "square"], ["cube"]),
         node("ReduceMax", ["cube"], ["y"], axes=[0]),
     ]
-    save(repository, "slow", slow, batch=1, instances=1, queue=1)
+    save(repository, "slow", slow, batch=1, instances=1, queue=2)
 
 
 main(Path(sys.argv[1]))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sensorium.ports import Tensor
-from sensorium.triton.canary import CanaryFailed, ContentCanary
+from sensorium.triton.canary import CanaryFailed, ContentCanary, text_canary
 
 INPUTS = [{"x": np.array([row], np.float32)} for row in ([3, 4], [4, 3])]
 
@@ -58,3 +58,19 @@ async def test_wrong_content_is_caught(function: Callable[[Tensor], Tensor], wha
     canary = ContentCanary("m", INPUTS, "y", unit_norm=True, expected=[unit(tensors["x"]) for tensors in INPUTS])
     with pytest.raises(CanaryFailed, match=what):
         await canary.check(Computes(function))
+
+
+async def test_a_text_canary_asks_for_two_texts_of_known_ids() -> None:
+    asked: list[Mapping[str, Tensor]] = []
+
+    class Texts(Computes):
+        async def infer(
+            self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, priority: int = 0
+        ) -> dict[str, Tensor]:
+            asked.append(inputs)
+            return {outputs[0]: unit(inputs["input_ids"].astype(np.float32))}
+
+    await text_canary("m", "vector", unit_norm=True).check(Texts(unit))
+    assert [(tensor.dtype.name, tensor.shape) for inputs in asked for tensor in inputs.values()] == [
+        ("int64", (1, 8))
+    ] * 4
