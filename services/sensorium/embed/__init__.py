@@ -1,0 +1,1 @@
+"""The embed service: contents become vectors."""

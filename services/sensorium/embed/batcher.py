@@ -1,0 +1,231 @@
+"""Joins waiting texts of like length from different calls into one inference request.
+
+Nothing waits for company: a batch leaves as soon as a slot is free, and while all slots are in use, batches form by
+themselves. Interactive work goes first; of the batches that leave while both lanes wait, every eighth is bulk.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import structlog
+
+from sensorium import context
+from sensorium.context import CallContext
+from sensorium.embed.batch import Batch, take_batch
+from sensorium.embed.lane import Lane
+from sensorium.embed.throughput import Throughput
+from sensorium.embed.work import Row, Work
+from sensorium.errors import DeadlineExceeded, Internal, Reason, ResourceExhausted, SensoriumError, Unavailable
+from sensorium.model.embedding import Priority
+
+_BULK_EVERY = 8
+_SMALLEST_SPLIT = 4  # a batch is split no further than to this part of the token budget
+_RETRY_SECONDS = (0.05, 30.0)
+_UNKNOWN_RETRY_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLimits:
+    """How large batches and queues may be.
+
+    Attributes:
+        batch_tokens: The most tokens of one batch, padding included.
+        batch_items: The most texts of one batch.
+        inflight: Batches under way at once.
+        queue_tokens: The most tokens that wait in one lane; a call that finds its lane empty may be larger.
+        lengths: Sequence lengths to pad to, ascending; empty pads to the longest of a batch.
+    """
+
+    batch_tokens: int = 512
+    batch_items: int = 64
+    inflight: int = 3
+    queue_tokens: int = 262_144
+    lengths: tuple[int, ...] = ()
+
+    def padded(self, length: int) -> int:
+        """Return the length that a text of `length` tokens is padded to at least."""
+        return next((each for each in self.lengths if each >= length), length)
+
+
+class BatchRunner(Protocol):
+    """Runs one batch through the model."""
+
+    async def __call__(
+        self, sequences: Sequence[Sequence[int]], length: int, priority: Priority
+    ) -> Sequence[Row | SensoriumError]:
+        """Return a vector or an error for each sequence, padded to `length`, in order."""
+        ...
+
+
+class Batcher:
+    """The queue of one model. Leaving its block ends what waits or runs with Unavailable."""
+
+    def __init__(self, run: BatchRunner, limits: BatchLimits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run_batch = run
+        self._limits = limits
+        self._clock = clock
+        self._lanes = {priority: Lane() for priority in Priority}
+        self._throughput = Throughput()
+        self._running: dict[asyncio.Task[None], Batch] = {}
+        self._since_bulk = 0
+        self._last_end = 0.0
+        self._fill_planned = False
+        self._closed = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        gone = [work for lane in self._lanes.values() for work in lane.works()]
+        gone += [item.work for batch in self._running.values() for item in batch.items]
+        for work in gone:
+            work.fail(_shutting_down())
+        tasks = list(self._running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def submit(self, sequences: Sequence[Sequence[int]], priority: Priority) -> Sequence[Row | SensoriumError]:
+        """Return a vector or an error for each sequence of token ids, in order. There must be one at least.
+
+        Time in the queue and in the model is recorded on the current call. When the caller is cancelled, what still
+        waits is forgotten.
+
+        Raises:
+            ResourceExhausted: The lane is full; `retry_after` says when it should have room.
+            DeadlineExceeded: The deadline passed, or cannot be met with the work that waits.
+            Unavailable: The batcher is closed.
+        """
+        loop = asyncio.get_running_loop()
+        work = self._admit(sequences, priority, loop.create_future())
+        if not self._fill_planned:
+            # After all that has arrived in this turn of the loop, so that it can share a batch.
+            self._fill_planned = True
+            loop.call_soon(self._fill)
+        try:
+            async with asyncio.timeout_at(context.deadline_on_loop(loop)):
+                await work.done
+        except TimeoutError:
+            raise DeadlineExceeded("the deadline passed while the texts waited for the model") from None
+        finally:
+            self._lanes[priority].discard(work)
+            work.record_times(self._clock())
+        return [outcome for outcome in work.outcomes if outcome is not None]
+
+    def _admit(self, sequences: Sequence[Sequence[int]], priority: Priority, done: asyncio.Future[None]) -> Work:
+        if self._closed:
+            raise _shutting_down()
+        work = Work(context.current() or CallContext(), self._clock(), done)
+        for ids in sequences:
+            work.add(ids, self._limits.padded(len(ids)))
+        self._check_room(work, priority)
+        self._check_deadline(work, priority)
+        self._lanes[priority].add(work)
+        return work
+
+    def _check_room(self, work: Work, priority: Priority) -> None:
+        lane, limit = self._lanes[priority], self._limits.queue_tokens
+        excess = lane.tokens + sum(item.length for item in work.items) - limit
+        if lane.tokens and excess > 0:
+            shortest, longest = _RETRY_SECONDS
+            seconds = self._throughput.seconds_for(min(excess, lane.tokens))
+            raise ResourceExhausted(
+                f"the {priority} queue is full: {lane.tokens} of {limit} tokens wait",
+                metadata={"limit": str(limit), "actual": str(lane.tokens)},
+                retry_after=_UNKNOWN_RETRY_SECONDS if seconds is None else min(max(seconds, shortest), longest),
+            )
+
+    def _check_deadline(self, work: Work, priority: Priority) -> None:
+        left = work.call.remaining()
+        if left is None:
+            return
+        if left <= 0:
+            raise DeadlineExceeded("the deadline had passed when the texts were ready for the model")
+        needed = self._seconds_needed(work, priority, left)
+        if needed > left:
+            raise DeadlineExceeded(f"the texts would take about {needed:.1f} s, but {left:.1f} s are left")
+
+    def _seconds_needed(self, work: Work, priority: Priority, enough: float) -> float:
+        """Return how long `work` would take at least; 0 when that is unknown, a rough bound when below `enough`.
+
+        Calls take turns, so each that waits delays `work` by no more tokens than `work` has itself.
+        """
+        own = sum(item.length for item in work.items)
+        ahead = [lane for each, lane in self._lanes.items() if each in {priority, Priority.INTERACTIVE}]
+        rough = self._throughput.seconds_for(own + sum(lane.tokens for lane in ahead))
+        if rough is None or rough <= enough:
+            return rough or 0.0
+        delays = sum(min(own, other.waiting_tokens) for lane in ahead for other in lane.works())
+        return self._throughput.seconds_for(own + delays) or 0.0
+
+    def _fill(self) -> None:
+        """Let batches leave while there are free slots."""
+        self._fill_planned = False
+        while not self._closed and (free := self._limits.inflight - len(self._running)) > 0:
+            priority = self._next_lane()
+            if priority is None:
+                return
+            self._start(self._take(priority, free), saturated=free == 1)
+
+    def _next_lane(self) -> Priority | None:
+        interactive, bulk = self._lanes[Priority.INTERACTIVE], self._lanes[Priority.BULK]
+        if bulk and (not interactive or self._since_bulk >= _BULK_EVERY - 1):
+            self._since_bulk = 0
+            return Priority.BULK
+        if interactive:
+            self._since_bulk += bool(bulk)
+            return Priority.INTERACTIVE
+        return None
+
+    def _take(self, priority: Priority, free: int) -> Batch:
+        limits, lane = self._limits, self._lanes[priority]
+        # What waits is shared out over the free slots, so that no instance idles beside a large batch.
+        share = max(lane.tokens // free, limits.batch_tokens // _SMALLEST_SPLIT)
+        return take_batch(lane, priority, max_tokens=min(share, limits.batch_tokens), max_items=limits.batch_items)
+
+    def _start(self, batch: Batch, *, saturated: bool) -> None:
+        now = self._clock()
+        for item in batch.items:
+            item.work.started = item.work.started or now
+        # In the context of the call whose turn it was, so that its trace goes on to the inference server.
+        variables = batch.items[0].work.variables.copy()
+        task = asyncio.get_running_loop().create_task(self._run(batch, now, saturated), context=variables)
+        self._running[task] = batch
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._fill()
+
+    async def _run(self, batch: Batch, started: float, saturated: bool) -> None:
+        call = CallContext(batch.items[0].work.call.request_id, batch.deadline)
+        with context.opened(call):
+            outcomes = await self._outcomes(batch)
+        for item, outcome in zip(batch.items, outcomes, strict=True):
+            item.work.settle(item.index, outcome)
+        now = self._clock()
+        if saturated:
+            self._throughput.record(batch.tokens, now - max(started, self._last_end))
+        self._last_end = now
+
+    async def _outcomes(self, batch: Batch) -> Sequence[Row | SensoriumError]:
+        try:
+            return await self._run_batch([item.ids for item in batch.items], batch.length, batch.priority)
+        except SensoriumError as error:
+            return [error] * len(batch.items)
+        except Exception:
+            _log.exception("batch_failed", items=len(batch.items), length=batch.length)
+            return [Internal("the model could not be run")] * len(batch.items)
+
+
+def _shutting_down() -> Unavailable:
+    return Unavailable("the embed service is shutting down", reason=Reason.SHUTTING_DOWN, retry_after=1.0)

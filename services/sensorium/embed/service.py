@@ -1,0 +1,160 @@
+"""The embed service: finds the model that a call names, and reports what the call used."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from sensorium import context
+from sensorium.context import CallContext, Stage
+from sensorium.embed.batcher import BatchLimits
+from sensorium.embed.served_model import ServedModel
+from sensorium.embed.text_model import TextModel
+from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError
+from sensorium.model.content import Modality
+from sensorium.model.embedding import (
+    Embedding,
+    EmbedRequest,
+    EmbedResponse,
+    ModalityUsage,
+    ModelInfo,
+    ModelState,
+    Timings,
+    Usage,
+)
+from sensorium.ports import InferenceServer
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedLimits:
+    """What one call may ask for: contents, and bytes of each text in UTF-8."""
+
+    max_items: int = 2048
+    max_text_bytes: int = 1 << 20
+
+
+class EmbedService:
+    """Satisfies `Embedder` with models that run on an inference server. Leaving its block ends what waits.
+
+    Args:
+        models: The models, the default first.
+        server: Where they run.
+        limits: Of one call.
+        batch_limits: Of each model's batches and queues.
+        tokenizer_threads: For texts that take longer than a moment.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[ServedModel],
+        server: InferenceServer,
+        *,
+        limits: EmbedLimits,
+        batch_limits: BatchLimits,
+        tokenizer_threads: int = 2,
+    ) -> None:
+        self._limits = limits
+        self._executor = ThreadPoolExecutor(tokenizer_threads, thread_name_prefix="tokenizer")
+        self._default = models[0].info.name
+        self._models = {
+            served.info.name: TextModel(
+                served,
+                server,
+                limits=batch_limits,
+                max_text_bytes=limits.max_text_bytes,
+                executor=self._executor,
+            )
+            for served in models
+        }
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._exits.callback(self._executor.shutdown, cancel_futures=True)
+        for model in self._models.values():
+            await self._exits.enter_async_context(model)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exits.__aexit__(kind, error, trace)
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Return the models that can be called, by name."""
+        return [await self.model(name) for name in sorted(self._models)]
+
+    async def model(self, name: str) -> ModelInfo:
+        """Return one model as it stands now; an empty name means the default. Raises NotFound."""
+        model = self._find(name)
+        return replace(model.info, state=ModelState.READY if await model.ready() else ModelState.LOADING)
+
+    async def embed(self, request: EmbedRequest) -> EmbedResponse:
+        """Return one embedding or error for each content, in order.
+
+        Raises:
+            NotFound: There is no such model.
+            InvalidArgument: There are no contents or too many, or the model cannot do what the options ask for.
+            ResourceExhausted: The queue is full.
+            DeadlineExceeded: The deadline passed, or cannot be met.
+            SensoriumError: The model answered for no content.
+        """
+        model = self._find(request.model)
+        check_count(len(request.contents), self._limits.max_items)
+        with context.opened(_own_times()) as call:
+            results = await model.embed(request)
+        _report(call)
+        return EmbedResponse(model.info.name, model.info.revision, tuple(results), _usage(results), _timings(call))
+
+    def _find(self, name: str) -> TextModel:
+        try:
+            return self._models[name or self._default]
+        except KeyError:
+            available = ", ".join(sorted(self._models))
+            raise NotFound(
+                f"there is no model {name!r}; there are: {available}",
+                reason=Reason.MODEL_NOT_FOUND,
+                field="model",
+                metadata={"model": name, "available": available},
+            ) from None
+
+
+def check_count(count: int, limit: int) -> None:
+    """Refuse a call of no contents or of more than `limit`. Raises InvalidArgument."""
+    if not count:
+        raise InvalidArgument("contents: at least one is required", field="contents")
+    if count > limit:
+        raise InvalidArgument(
+            f"contents: {count} are more than {limit}",
+            reason=Reason.TOO_MANY_ITEMS,
+            field="contents",
+            metadata={"limit": str(limit), "actual": str(count)},
+        )
+
+
+def _own_times() -> CallContext:
+    """Return a context of the same call whose times start at zero: a call may embed more than once."""
+    call = context.current()
+    return CallContext(call.request_id, call.deadline) if call else CallContext()
+
+
+def _report(call: CallContext) -> None:
+    for stage, seconds in call.stages.items():
+        context.record(stage, seconds)
+
+
+def _usage(results: Sequence[Embedding | SensoriumError]) -> Usage:
+    embedded = [result for result in results if isinstance(result, Embedding)]
+    tokens = sum(result.token_count for result in embedded)
+    return Usage(tokens, (ModalityUsage(Modality.TEXT, float(len(embedded)), 1.0),))
+
+
+def _timings(call: CallContext) -> Timings:
+    return Timings(
+        queue_ms=call.stages.get(Stage.QUEUE, 0.0) * 1e3,
+        preprocess_ms=call.stages.get(Stage.PREPROCESS, 0.0) * 1e3,
+        inference_ms=call.stages.get(Stage.INFERENCE, 0.0) * 1e3,
+        total_ms=(time.monotonic() - call.started) * 1e3,
+    )
