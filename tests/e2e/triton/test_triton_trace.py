@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import numpy as np
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import format_span_id, format_trace_id
+from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
 
 from sensorium.triton.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
@@ -39,17 +39,34 @@ def sink() -> Iterator[tuple[str, SimpleQueue[bytes]]]:
         thread.join()
 
 
-async def test_one_trace_holds_our_span_and_tritons(
+async def test_tritons_spans_join_the_traces_of_calls(
     settings: TritonSettings, sink: tuple[str, SimpleQueue[bytes]]
 ) -> None:
     endpoint, posted = sink
     tracer = TracerProvider().get_tracer("test")
+    ours = set()
     async with Supervisor(settings.model_copy(update={"otlp_http_endpoint": endpoint}), {}) as triton:
         await triton.wait_ready(30)
-        with tracer.start_as_current_span("ours") as ours:
-            await triton.infer("double", {"x": np.ones((1, 3), np.float32)}, ["y"])
-        body = await asyncio.to_thread(posted.get, timeout=15)
-    spans = [span for scope in json.loads(body)["resourceSpans"][0]["scopeSpans"] for span in scope["spans"]]
-    assert {span["traceId"] for span in spans} == {format_trace_id(ours.get_span_context().trace_id)}
-    assert format_span_id(ours.get_span_context().span_id) in {span["parentSpanId"] for span in spans}
-    assert {"InferRequest", "double", "compute"} <= {span["name"] for span in spans}
+        for _ in range(40):
+            with tracer.start_as_current_span("ours") as span:
+                await triton.infer("double", {"x": np.ones((1, 3), np.float32)}, ["y"])
+            ours.add(ids(span.get_span_context()))
+        spans: list[dict[str, str]] = []
+        while sum(span["name"] == "InferRequest" for span in spans) < len(ours):
+            spans += spans_in(await asyncio.to_thread(posted.get, timeout=15))
+    joined = ours & {(span["traceId"], span.get("parentSpanId", "")) for span in spans}
+    assert len(joined) > len(ours) / 2  # not all: see trace_metadata
+    assert {span["name"] for span in spans} == {"InferRequest", "double", "compute"}
+
+
+def ids(context: SpanContext) -> tuple[str, str]:
+    return format_trace_id(context.trace_id), format_span_id(context.span_id)
+
+
+def spans_in(body: bytes) -> list[dict[str, str]]:
+    return [
+        span
+        for resource in json.loads(body)["resourceSpans"]
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
