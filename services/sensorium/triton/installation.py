@@ -15,7 +15,7 @@ print(sysconfig.get_config_var("LIBDIR") or "")
 print(os.path.join(sys.base_prefix, "lib"))
 print(os.path.join("/usr/lib", sysconfig.get_config_var("MULTIARCH") or ""))
 """
-_MEND = "create it from requirements/triton.lock, as `make triton` does"
+_MEND = "create it from requirements/triton.lock, as `make setup` does"
 
 
 @dataclass(frozen=True, slots=True)
