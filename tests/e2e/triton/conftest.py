@@ -86,4 +86,10 @@ def nothing_left_behind(processes: Processes) -> Iterator[None]:
 
 
 def _leftovers() -> set[Path]:
-    return {path for folder in ("/dev/shm", "/tmp") for path in Path(folder).glob("sensorium-triton-*")}
+    """Regions and run directories of this process and of dead ones; other living processes keep theirs."""
+    return {
+        path
+        for folder in ("/dev/shm", "/tmp")
+        for path in Path(folder).glob("sensorium-triton-*")
+        if int(path.name.split("-")[3]) == os.getpid() or not Path("/proc", path.name.split("-")[3]).exists()
+    }
