@@ -101,8 +101,8 @@ class EmbedService:
             DeadlineExceeded: The deadline passed, or cannot be met.
             SensoriumError: The model answered for no content.
         """
-        model = self._find(request.model)
         check_count(len(request.contents), self._limits.max_items)
+        model = self._find(request.model)
         with context.opened(_own_times()) as call:
             results = await model.embed(request)
         _report(call)

@@ -224,7 +224,9 @@ class GetModelRequest(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`workspaces/{workspace}/models/{model}`, or `models/{model}` in the default workspace."""
+    """`workspaces/{workspace}/models/{model}`, or `models/{model}` in the default workspace; empty means the
+    server's default model.
+    """
     def __init__(
         self,
         *,
