@@ -30,5 +30,5 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
     from sensorium.rpc.channel import open_channel
     from sensorium.search.client import SearchClient
 
-    async with open_channel(endpoint.address) as channel:
+    async with open_channel(endpoint.address, api_key=endpoint.api_key) as channel:
         yield Backends(EmbedClient(channel), SearchClient(channel))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sensorium.errors import SensoriumError
+from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.gateway.binding import check_bound, check_served
 from sensorium.model.collection import Collection
 from sensorium.model.content import Content
@@ -46,7 +46,10 @@ async def embed_contents(
     request = EmbedRequest(
         tuple(contents.values()), collection.model, options, priority=priority, workspace=collection.workspace
     )
-    response = await embedder.embed(request)
+    try:
+        response = await embedder.embed(request)
+    except InvalidArgument as error:
+        raise relocate(error, "options.", "") from None
     check_served(collection, response.model_revision)
     results = {
         field: result if isinstance(result, Embedding) else relocate(result, f"contents[{index}]", field)

@@ -8,7 +8,7 @@ import pytest
 
 from sensorium.errors import FailedPrecondition, InvalidArgument, Reason
 from sensorium.model.content import Content
-from sensorium.model.embedding import EmbedRole
+from sensorium.model.embedding import EmbedRequest, EmbedResponse, EmbedRole
 from sensorium.model.names import CollectionName
 from sensorium.model.search import DocumentReference, QueryPart, SearchRequest
 from sensorium.model.vector import Vector
@@ -83,3 +83,16 @@ async def test_a_search_never_mixes_revisions(gateway: Any, embedder: Any, searc
         await gateway.search(SearchRequest(NAME, (WORDS,)))
     assert raised.value.reason is Reason.MODEL_MISMATCH
     assert searcher.searches == []
+
+
+async def test_an_instruction_that_the_model_cannot_follow_is_named_as_the_search_names_it(
+    gateway: Any, embedder: Any
+) -> None:
+    async def refuse(request: EmbedRequest) -> EmbedResponse:
+        field = "options.instruction"
+        raise InvalidArgument(f"{field}: not supported", reason=Reason.OPTION_UNSUPPORTED, field=field)
+
+    embedder.embed = refuse
+    with pytest.raises(InvalidArgument) as raised:
+        await gateway.search(SearchRequest(NAME, (WORDS,), instruction="Find cars."))
+    assert (raised.value.field, raised.value.message) == ("instruction", "instruction: not supported")

@@ -1,0 +1,53 @@
+"""The command tree: what `sensorium --help` shows."""
+
+import os
+
+import typer
+
+from sensorium.cli import collections, demo, documents, embed, models, search, status, up
+from sensorium.cli.failures import EXPLAINED
+from sensorium.cli.options import Address, Before, Json, Timeout, Workspace
+
+app = typer.Typer(
+    name="sensorium",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(epilog=EXPLAINED)
+def shared(
+    context: typer.Context,
+    address: Address = None,
+    json: Json = False,
+    timeout: Timeout = None,
+    workspace: Workspace = None,
+) -> None:
+    """Embed texts, keep documents, and find them again.
+
+    Start a mesh with [bold]sensorium demo[/] (with a sample set) or [bold]sensorium up[/], then, in another shell:
+
+    [green]sensorium embed "a red bicycle"[/]
+
+    [green]sensorium search samples "Who won the Super Bowl?"[/]
+    """
+    dial = context.obj.dial if context.obj else Before().dial
+    context.obj = Before(address or os.environ.get("SENSORIUM_ADDRESS"), json, timeout, workspace, dial)
+
+
+up.register(app)
+demo.register(app)
+status.register(app)
+embed.register(app)
+search.register(app)
+collections.register(app)
+documents.register(app)
+models.register(app)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app()

@@ -1,0 +1,36 @@
+"""The choices that options offer, as the domain names them; apart from it, because `--help` must not load numpy."""
+
+from enum import StrEnum
+
+
+class DTypeName(StrEnum):
+    """How components travel (sensorium.model.vector.DType)."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+    BINARY = "binary"
+
+
+class RoleName(StrEnum):
+    """What texts are for (sensorium.model.embedding.EmbedRole)."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+
+
+class MetricName(StrEnum):
+    """How vectors are compared (sensorium.model.vector.Metric)."""
+
+    COSINE = "cosine"
+    DOT = "dot"
+    EUCLIDEAN = "euclidean"
+
+
+class RoleOfProcess(StrEnum):
+    """Which services a process runs (sensorium.settings.Role)."""
+
+    ALL = "all"
+    GATEWAY = "gateway"
+    EMBED = "embed"
+    SEARCH = "search"

@@ -1,0 +1,111 @@
+"""`sensorium collection`: make, list, show and delete collections."""
+
+from typing import Annotated
+
+import typer
+
+from sensorium.cli.choices import MetricName
+from sensorium.cli.options import command
+from sensorium.cli.session import Session
+from sensorium.errors import InvalidArgument
+
+Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's id.", show_default=False)]
+Model = Annotated[str, typer.Option(help="The model whose vectors it holds; without one, give --dimension.")]
+Dimension = Annotated[int, typer.Option(min=0, help="The dimension of its vectors; 0 means the model's own.")]
+Metric = Annotated[MetricName | None, typer.Option(help="How vectors are compared; the model's own by default.")]
+Description = Annotated[str, typer.Option(help="What it is for.")]
+Attributes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attribute",
+        metavar="NAME:TYPE",
+        help="An attribute that filters may use; string, int, double, bool, time or string_list. Repeatable.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Delete it even when it holds documents.")]
+
+group = typer.Typer(no_args_is_help=True)
+
+
+@group.command()
+@command
+def create(
+    session: Session,
+    collection: Name,
+    *,
+    model: Model = "",
+    dimension: Dimension = 0,
+    metric: Metric = None,
+    description: Description = "",
+    attribute: Attributes = None,
+) -> None:
+    """Create a collection.
+
+    [green]sensorium collection create garage --model all-minilm-l6-v2 --attribute wheels:int[/]
+
+    [green]sensorium collection create own-vectors --dimension 128 --metric dot[/]
+    """
+    from sensorium.cli.tables import collections_table
+    from sensorium.model.collection import AttributeField, AttributeType
+
+    known = {each.value for each in AttributeType}
+    fields = []
+    for declared in attribute or []:
+        name, _, kind = declared.partition(":")
+        if not name or kind not in known:
+            raise InvalidArgument(
+                f"--attribute {declared!r} is not NAME:TYPE with a type of {', '.join(sorted(known))}"
+            )
+        fields.append(AttributeField(name, AttributeType(kind)))
+    with session.client() as client:
+        created = client.create_collection(
+            collection, model=model, description=description, dimension=dimension, metric=metric, attributes=fields
+        )
+    session.output.show(created, collections_table([created]))
+
+
+@group.command("list")
+@command
+def list_(session: Session) -> None:
+    """List the collections of the workspace, by id.
+
+    [green]sensorium collection list[/]
+
+    [green]sensorium collection list --json | jq -r .id[/]
+    """
+    from sensorium.cli.tables import collections_table
+
+    with session.client() as client:
+        collections = list(client.collections())
+    session.output.show_each(collections, collections_table(collections) if collections else "no collections")
+
+
+@group.command()
+@command
+def get(session: Session, collection: Name) -> None:
+    """Show one collection.
+
+    [green]sensorium collection get garage[/]
+    """
+    from sensorium.cli.tables import collections_table
+
+    with session.client() as client:
+        found = client.get_collection(collection)
+    session.output.show(found, collections_table([found]))
+
+
+@group.command()
+@command
+def delete(session: Session, collection: Name, force: Force = False) -> None:
+    """Delete a collection; one that holds documents needs --force.
+
+    [green]sensorium collection delete garage --force[/]
+    """
+    with session.client() as client:
+        client.delete_collection(collection, force=force)
+    session.output.show({"deleted": collection}, f"deleted {collection}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="collection", help="Make, list, show and delete collections.")

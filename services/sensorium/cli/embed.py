@@ -1,0 +1,104 @@
+"""`sensorium embed`: texts into vectors."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sensorium.cli import lines
+from sensorium.cli.choices import DTypeName, RoleName
+from sensorium.cli.options import command
+from sensorium.cli.progress import progress
+from sensorium.cli.session import Session
+from sensorium.errors import SensoriumError
+
+if TYPE_CHECKING:
+    from sensorium.model.embedding import Embedding
+
+Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="The texts; - reads one a line from stdin.")]
+Lines = Annotated[Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A file with one text a line.")]
+Model = Annotated[str, typer.Option(help="The model's id; empty means the mesh's default.")]
+Stored = Annotated[DTypeName, typer.Option("--dtype", help="How components travel.")]
+Role = Annotated[RoleName | None, typer.Option(help="What the texts are for, for models that tell.")]
+Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
+
+
+@command
+def embed(
+    session: Session,
+    texts: Texts = None,
+    *,
+    file: Lines = None,
+    model: Model = "",
+    dtype: Stored = DTypeName.FLOAT32,
+    role: Role = None,
+    instruction: Instruction = "",
+) -> None:
+    """Turn texts into vectors.
+
+    [green]sensorium embed "a red bicycle" "a blue car"[/]
+
+    [green]sensorium embed --file lines.txt --json > vectors.jsonl[/]
+
+    [green]echo "a red bicycle" | sensorium embed - --dtype int8 --json[/]
+    """
+    from sensorium.client.batches import batches
+
+    failed = total = 0
+    with (
+        _given(texts, file) as given,
+        session.client() as client,
+        progress(session.output, "texts", given.count) as done,
+    ):
+        for batch in batches(given.texts, 256, lambda text: len(text.encode())):
+            embeddings = client.embed(batch, model=model, dtype=dtype, role=role, instruction=instruction)
+            for text, result in zip(batch, embeddings.results, strict=True):
+                _show(session, text, result)
+            failed += len(embeddings.errors)
+            total += len(batch)
+            done(len(batch))
+    session.partial(failed, total, "texts")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(embed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    texts: Iterable[str]
+    count: int | None
+
+
+@contextmanager
+def _given(texts: list[str] | None, file: Path | None) -> Iterator[_Given]:
+    """Open what is to be embedded: arguments, stdin or a file."""
+    if bool(texts) == bool(file):
+        raise typer.BadParameter("give texts, or - for stdin, or --file")
+    if texts and texts != ["-"]:
+        yield _Given(texts, len(texts))
+        return
+    with lines.opened(file or lines.STDIN) as opened:
+        yield _Given((line.text() for line in opened), opened.count)
+
+
+def _show(session: Session, text: str, result: "Embedding | SensoriumError") -> None:
+    """Print one text with its vector or its error."""
+    from rich.text import Text
+
+    shown = text if len(text) <= 40 else f"{text[:39]}…"
+    if isinstance(result, SensoriumError):
+        session.output.show({"text": text, "error": result}, Text(f"{shown}  {result.message}", "red"))
+        return
+    vector = result.dense.to_numpy() if result.dense else None
+    document = {"text": text, "vector": vector, "token_count": result.token_count, "truncated": result.truncated}
+    cut = ", cut" if result.truncated else ""
+    first = "" if vector is None else " ".join(f"{component:+.3f}" for component in vector[:6])
+    size = 0 if vector is None else vector.size
+    session.output.show(
+        document, Text.assemble((shown, "bold"), f"  {result.token_count} tokens{cut}  [{size}] {first} …")
+    )

@@ -1,0 +1,87 @@
+"""What a command says when it fails, and the exit status by which a script tells why."""
+
+from enum import IntEnum
+
+from sensorium.errors import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    SensoriumError,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+
+
+class ExitStatus(IntEnum):
+    """The exit statuses of every command."""
+
+    FAULT = 1
+    INVALID = 2
+    NOT_FOUND = 3
+    UNAVAILABLE = 4
+    REFUSED = 5
+    PARTIAL = 6
+    NOT_ALLOWED = 7
+
+
+EXPLAINED = (
+    "Exit status: 0 done, 1 a fault of the mesh, 2 a wrong option or request, 3 not found, 4 the mesh is not running, "
+    "full or out of time, 5 refused in its present state (it exists, holds documents, …), 6 some items failed, "
+    "7 not allowed, 130 interrupted."
+)
+
+# How sensorium.rpc.status notes the id on an error that it brings back.
+_REQUEST_NOTE = "request id: "
+
+_STATUSES: dict[type[SensoriumError], ExitStatus] = {
+    InvalidArgument: ExitStatus.INVALID,
+    Unimplemented: ExitStatus.INVALID,
+    NotFound: ExitStatus.NOT_FOUND,
+    Unavailable: ExitStatus.UNAVAILABLE,
+    DeadlineExceeded: ExitStatus.UNAVAILABLE,
+    ResourceExhausted: ExitStatus.UNAVAILABLE,
+    Cancelled: ExitStatus.UNAVAILABLE,
+    AlreadyExists: ExitStatus.REFUSED,
+    FailedPrecondition: ExitStatus.REFUSED,
+    Aborted: ExitStatus.REFUSED,
+    Unauthenticated: ExitStatus.NOT_ALLOWED,
+    PermissionDenied: ExitStatus.NOT_ALLOWED,
+}
+
+
+def exit_status(error: SensoriumError) -> ExitStatus:
+    """Return the exit status that stands for `error`."""
+    return _STATUSES.get(type(error), ExitStatus.FAULT)
+
+
+def described(error: SensoriumError) -> dict[str, object]:
+    """Return an error for programs."""
+    places = {"field": error.field, "request_id": request_id(error)}
+    known = {name: value for name, value in places.items() if value}
+    return {"reason": error.reason.value, "message": error.message} | known | error.metadata
+
+
+def one_line(error: SensoriumError) -> str:
+    """Return an error for people: reason, message, and where to look."""
+    places = {"field": error.field, "request": request_id(error)}
+    known = ", ".join(f"{name} {value}" for name, value in places.items() if value)
+    message = " ".join(error.message.split())
+    return f"{error.reason}: {message}" + (f" ({known})" if known else "")
+
+
+def request_id(error: SensoriumError) -> str:
+    """Return the id of the call that failed at a server; empty for an error of this side."""
+    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(_REQUEST_NOTE)]
+    return notes[0].removeprefix(_REQUEST_NOTE) if notes else ""
+
+
+def unreached(error: SensoriumError) -> bool:
+    """Return whether nobody answered: a server's own errors carry the id of the call."""
+    return isinstance(error, Unavailable) and not request_id(error)

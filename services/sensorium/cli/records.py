@@ -1,0 +1,84 @@
+"""Documents as lines of JSON: what `document upsert` reads."""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from sensorium.cli.lines import Line
+from sensorium.client import Document
+from sensorium.errors import InvalidArgument, Reason
+
+FIELDS = frozenset({"id", "text", "vector", "tags", "attributes"})
+
+
+def read_document(line: Line) -> Document:
+    """Read `{"id", "text" or "vector", "tags"?, "attributes"?}`.
+
+    Raises:
+        InvalidArgument: The line is no such document; names the line and the field.
+    """
+    record = _record(line)
+    if unknown := sorted(record.keys() - FIELDS):
+        raise _invalid(line, unknown[0], f"is unknown; a document has {', '.join(sorted(FIELDS))}")
+    return Document(
+        _checked(line, record, "id", str),
+        _checked(line, record, "text", str) if "text" in record else None,
+        vector=_vector(line, record["vector"]) if "vector" in record else None,
+        tags=_texts(line, "tags", record.get("tags", [])),
+        attributes=_attributes(line, record.get("attributes", {})),
+    )
+
+
+def _record(line: Line) -> dict[str, Any]:
+    try:
+        record = json.loads(line.text())
+    except ValueError as error:
+        raise _invalid(line, "", f"is not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise _invalid(line, "", "is not a JSON object")
+    return record
+
+
+def _checked(line: Line, record: dict[str, Any], field: str, kind: type) -> Any:
+    if not isinstance(value := record.get(field), kind):
+        raise _invalid(line, field, "must be a text")
+    return value
+
+
+def _texts(line: Line, field: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise _invalid(line, field, "must be a list of texts")
+    return tuple(value)
+
+
+def _vector(line: Line, value: object) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    try:
+        return np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        raise _invalid(line, "vector", "must be a list of numbers") from None
+
+
+def _attributes(line: Line, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _invalid(line, "attributes", "must be an object")
+    return {name: _attribute(line, f"attributes.{name}", each) for name, each in value.items()}
+
+
+def _attribute(line: Line, field: str, value: object) -> object:
+    match value:
+        case str() | bool() | int() | float():
+            return value
+        case list():
+            return _texts(line, field, value)
+        case _:
+            raise _invalid(line, field, "must be a text, a number, true, false or a list of texts")
+
+
+def _invalid(line: Line, field: str, problem: str) -> InvalidArgument:
+    place = f"line {line.number}"
+    return InvalidArgument(
+        f"{place}: {f'{field} ' if field else ''}{problem}",
+        reason=Reason.FIELD_INVALID if field else Reason.REQUEST_MALFORMED,
+        field=field or place,
+    )

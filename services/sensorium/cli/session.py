@@ -1,0 +1,72 @@
+"""What one run of a client command has: the mesh to call, and where to print."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import typer
+
+from sensorium.cli.failures import ExitStatus, exit_status, unreached
+from sensorium.cli.output import Output
+from sensorium.errors import SensoriumError
+
+if TYPE_CHECKING:
+    from sensorium.client import Client
+
+DEFAULT_ADDRESS = "127.0.0.1:50051"
+DEFAULT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a mesh."""
+
+    address: str = DEFAULT_ADDRESS
+    timeout: float = DEFAULT_TIMEOUT
+    workspace: str = "default"
+
+
+Dial = Callable[[Connection], "Client"]
+
+
+def dial(connection: Connection) -> "Client":
+    """Return a client, not yet open."""
+    from sensorium.client import Client
+
+    return Client(connection.address, timeout=connection.timeout, workspace=connection.workspace)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run of a command."""
+
+    connection: Connection = Connection()
+    output: Output = field(default_factory=lambda: Output(json=False))
+    dial: Dial = dial
+
+    @contextmanager
+    def client(self) -> Iterator["Client"]:
+        """Open a client for the body."""
+        with self.dial(self.connection) as client:
+            yield client
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Turn an expected error of the body into a message and an exit status."""
+        try:
+            yield
+        except SensoriumError as error:
+            self.output.fail(error)
+            if unreached(error):
+                self.output.say(
+                    f"Nobody answers at {self.connection.address}. Start a mesh with `sensorium up` (or `make demo`), "
+                    "or name another with --address."
+                )
+            raise typer.Exit(exit_status(error)) from None
+
+    def partial(self, failed: int, total: int, what: str) -> None:
+        """End with the status for partial failure when items failed."""
+        if failed:
+            self.output.say(f"{failed:,} of {total:,} {what} failed")
+            raise typer.Exit(ExitStatus.PARTIAL)

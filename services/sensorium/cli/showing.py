@@ -1,0 +1,135 @@
+"""What `sensorium demo` shows of a mesh: that it becomes ready, what it indexes, what it finds, what to try next."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from sensorium.cli.output import Output
+from sensorium.cli.progress import progress
+from sensorium.cli.samples import Question, SampleSet
+from sensorium.client import AsyncClient, Hits
+from sensorium.errors import FailedPrecondition, NotFound, Reason, Unavailable
+from sensorium.model.embedding import ModelInfo, ModelState
+
+COLLECTION = "samples"
+DESCRIPTION = "The sample set of `sensorium demo`."
+READY_SECONDS = 120.0
+POLL_SECONDS = 0.1
+BATCH_ITEMS = 16
+HITS = 2
+
+
+class Show:
+    """One show.
+
+    Args:
+        output: Where to print.
+        client: Calls the mesh.
+        samples: What to index and to ask.
+    """
+
+    def __init__(self, output: Output, client: AsyncClient, samples: SampleSet) -> None:
+        self._output = output
+        self._client = client
+        self._samples = samples
+
+    async def ready(self, seconds: float = READY_SECONDS) -> ModelInfo:
+        """Return the default model as soon as it can be called.
+
+        Raises:
+            Unavailable: It failed, or is not ready within `seconds`.
+        """
+        end = time.monotonic() + seconds
+        model = await self._client.model()
+        with self._output.messages.status("") as status:
+            while model.state is ModelState.LOADING and time.monotonic() < end:
+                status.update(f"waiting for {model.name}: Triton loads it, then a canary inference must pass")
+                await asyncio.sleep(POLL_SECONDS)
+                model = await self._client.model()
+        if model.state is not ModelState.READY:
+            raise Unavailable(f"{model.name} is {model.state}: see the log", reason=Reason.MODEL_NOT_READY)
+        self._output.say(f"{model.name} is ready: {model.dimension} dimensions, revision {model.revision}")
+        return model
+
+    async def index(self, model: ModelInfo) -> None:
+        """Write the sample set, unless it is there already.
+
+        Raises:
+            FailedPrecondition: There is a collection of that name that is not the demo's.
+        """
+        await self._collection(model)
+        documents = self._samples.documents()
+        present = await self._client.count(COLLECTION)
+        if present < len(documents):
+            with progress(self._output, "indexing", len(documents)) as advance:
+                report = await self._client.upsert(
+                    COLLECTION,
+                    documents,
+                    batch_size=BATCH_ITEMS,
+                    on_batch=lambda batch: advance(batch.document_count),
+                )
+            report.raise_for_errors()
+        there = "indexed" if present < len(documents) else "already there"
+        self._output.say(f"{len(documents):,} passages are {there}, in the collection {COLLECTION}")
+
+    async def search(self) -> None:
+        """Ask the sample questions and print what was found."""
+        asked = [
+            (question, await self._client.search(COLLECTION, question.text, top_k=HITS))
+            for question in self._samples.questions()
+        ]
+        self._output.show_each(({"question": each.text, "hits": hits.hits} for each, hits in asked), _found(asked))
+
+    def tell(self, grpc_address: str, http_address: str) -> None:
+        """Print the addresses, and three ways to go on."""
+        address = "" if grpc_address == "127.0.0.1:50051" else f" --address {grpc_address}"
+        python = "" if not address else repr(grpc_address)
+        self._output.show(
+            {"grpc": grpc_address, "http": http_address},
+            Text.from_markup(
+                f"\n[bold]gRPC[/]  {grpc_address}\n[bold]HTTP[/]  http://{http_address}/readyz, /healthz, /metrics\n\n"
+                "Try next, in another shell:\n"
+                f'  [green].venv/bin/sensorium search {COLLECTION} "How do plants make food?" --top-k 3{address}[/]\n'
+                f"  [green].venv/bin/python -c 'from sensorium import Client; c = Client({python}).__enter__(); "
+                'print(c.embed("a red bicycle").vectors.shape)\'[/]\n'
+                "  [green].venv/bin/buf curl --protocol grpc --http2-prior-knowledge "
+                f"""--data '{{"contents": [{{"parts": [{{"text": "a red bicycle"}}]}}]}}' """
+                f"http://{grpc_address}/sensorium.v1.EmbedService/Embed[/]\n"
+            ),
+        )
+
+    async def _collection(self, model: ModelInfo) -> None:
+        """Make the collection; make it again when it holds vectors of another model."""
+        try:
+            found = await self._client.get_collection(COLLECTION)
+        except NotFound:
+            found = None
+        if found and (found.model, found.model_revision) == (model.name, model.revision):
+            return
+        if found and found.description != DESCRIPTION:
+            raise FailedPrecondition(f"the collection {COLLECTION} is not the demo's: use another --data-dir")
+        if found:
+            self._output.say(f"the collection {COLLECTION} holds vectors of {found.model_revision}: indexing it again")
+            await self._client.delete_collection(COLLECTION, force=True)
+        await self._client.create_collection(COLLECTION, model=model.name, description=DESCRIPTION)
+
+
+def _found(asked: Sequence[tuple[Question, Hits]]) -> Table:
+    """Return each question with its hits, nearest first; a tick marks the passage that holds the answer."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("question", "score", "article", "passage"):
+        table.add_column(column, justify="right" if column == "score" else "left", no_wrap=column != "question")
+    for question, hits in asked:
+        for hit in hits:
+            attributes = hit.document.attributes
+            tick = "✓ " if hit.document.id == question.passage_id else "  "
+            text = str(attributes.get("text", ""))
+            asked_here = question.text if hit.rank == 1 else ""
+            title = f"{tick}{attributes.get('title', '')}"
+            table.add_row(*map(Text, (asked_here, f"{hit.score:.3f}", title, f"{text[:48]}…")))
+        table.add_section()
+    return table

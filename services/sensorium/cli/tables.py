@@ -1,0 +1,85 @@
+"""Results as tables for people."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sensorium.client import Document, Hits
+    from sensorium.model.collection import Collection
+    from sensorium.model.embedding import ModelInfo
+
+TEXT_WIDTH = 60
+
+
+def hits_table(hits: "Hits", title: str = "") -> "Table":
+    """Return hits, nearest first, with their scores and what their attributes say."""
+    table = _table("rank", "score", "id", "attributes", "tags", title=title)
+    for hit in hits:
+        document = hit.document
+        _add(table, str(hit.rank), f"{hit.score:.3f}", document.id, _attributes(document), ", ".join(document.tags))
+    return table
+
+
+def collections_table(collections: "Iterable[Collection]") -> "Table":
+    """Return collections with their size and the space of their vectors."""
+    table = _table("collection", "documents", "model", "dimension", "metric", "description")
+    for each in collections:
+        count = f"{each.document_count:,}" + (f" ({each.pending_count:,} being indexed)" if each.pending_count else "")
+        _add(table, each.id, count, each.model or "-", str(each.dimension), each.metric, each.description)
+    return table
+
+
+def documents_table(documents: "Iterable[Document]") -> "Table":
+    """Return documents with their tags and attributes."""
+    table = _table("id", "attributes", "tags", "written")
+    for each in documents:
+        written = each.update_time.isoformat(" ", "seconds") if each.update_time else ""
+        _add(table, each.id, _attributes(each), ", ".join(each.tags), written)
+    return table
+
+
+def models_table(models: "Iterable[ModelInfo]") -> "Table":
+    """Return embedding models with their state and what they take and give."""
+    table = _table("model", "state", "revision", "dimension", "tokens", "languages", "licence")
+    for each in models:
+        _add(
+            table,
+            each.name,
+            each.state,
+            each.revision,
+            str(each.dimension),
+            str(each.max_token_count),
+            ", ".join(each.languages),
+            each.license,
+        )
+    return table
+
+
+def _table(*columns: str, title: str = "") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for column in columns:
+        numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    return table
+
+
+def _add(table: "Table", *cells: str) -> None:
+    """Add a row whose cells are shown as they are: what users wrote is no markup."""
+    from rich.text import Text
+
+    table.add_row(*map(Text, cells))
+
+
+def _attributes(document: "Document") -> str:
+    """Return the attributes in one cell, each cut to a readable length."""
+    return "\n".join(f"{name}: {_cut(str(value))}" for name, value in document.attributes.items())
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= TEXT_WIDTH else f"{flat[: TEXT_WIDTH - 1]}…"

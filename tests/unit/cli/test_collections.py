@@ -1,0 +1,49 @@
+"""`sensorium collection` and `sensorium search`, for people and for programs."""
+
+from typing import Any
+
+import pytest
+
+
+def test_a_collection_is_made_listed_shown_and_deleted(run: Any) -> None:
+    created = run("collection", "create", "garage", "--model", "letters", "--attribute", "wheels:int", "--json")
+    assert created.documents()[0]["attributes"] == [{"field": "wheels", "type": "int"}]
+    assert [each["id"] for each in run("collection", "list", "--json").documents()] == ["garage"]
+    assert "letters" in run("collection", "get", "garage").out
+    assert run("collection", "delete", "garage").out == "deleted garage\n"
+    assert run("collection", "list").out == "no collections\n"
+
+
+def test_a_collection_of_own_vectors_chooses_its_space(run: Any) -> None:
+    (created,) = run("collection", "create", "own", "--dimension", "3", "--metric", "dot", "--json").documents()
+    assert (created["dimension"], created["metric"], created["model"]) == (3, "dot", "")
+
+
+@pytest.mark.parametrize("attribute", ["wheels", "wheels:wood", ":int"])
+def test_a_wrong_attribute_is_wrong_usage(run: Any, attribute: str) -> None:
+    ran = run("collection", "create", "garage", "--model", "letters", "--attribute", attribute)
+    assert ran.status == 2
+    assert "NAME:TYPE" in ran.err
+
+
+def test_what_state_forbids_is_refused(run: Any, garage: str) -> None:
+    run("document", "upsert", garage, stdin='{"id": "1", "text": "abc"}')
+    assert run("collection", "create", garage, "--model", "letters").status == 5
+    assert run("collection", "delete", garage).status == 5
+    assert run("collection", "delete", garage, "--force").status == 0
+
+
+def test_search_shows_the_nearest_first(run: Any, garage: str) -> None:
+    run("document", "upsert", garage, stdin='{"id": "a", "text": "aaa"}\n{"id": "b", "text": "bbb"}')
+    (found,) = run("search", garage, "aab", "--json").documents()
+    assert [hit["document"]["id"] for hit in found["hits"]] == ["a", "b"]
+    assert found["timings"]["search_ms"] == 1
+    assert "0.894" in run("search", garage, "aab", "--top-k", "1").out
+    assert run("search", garage, "zzz", "--min-score", "0.5").out == "no hits\n"
+
+
+def test_attributes_are_shown_as_they_are(run: Any, garage: str) -> None:
+    run("document", "upsert", garage, stdin='{"id": "[bold]a", "text": "aaa", "attributes": {"note": "[red]x[/red]"}}')
+    shown = run("search", garage, "a").out
+    assert "[bold]a" in shown
+    assert "[red]x[/red]" in shown

@@ -1,0 +1,56 @@
+"""`sensorium embed` prints a vector for each text, whatever becomes of the others."""
+
+from pathlib import Path
+from typing import Any
+
+from memory_mesh import MemoryMesh, count_letters
+
+
+def test_each_text_is_a_line_of_json(run: Any) -> None:
+    ran = run("embed", "abc", "two words", "--json")
+    first, second = ran.documents()
+    assert ran.status == 0
+    assert first["text"] == "abc"
+    assert first["vector"][:3] == [float(str(component)) for component in count_letters("abc")[:3]]
+    assert len(first["vector"]) == 26
+    assert (second["token_count"], second["truncated"]) == (2, False)
+
+
+def test_people_see_the_size_and_the_first_components(run: Any) -> None:
+    assert "abc  1 tokens  [26] +0.577 +0.577 +0.577 +0.000" in run("embed", "abc").out
+
+
+def test_lines_are_read_from_a_file(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("abc\ndef\n")
+    ran = run("embed", "--file", str(tmp_path / "lines.txt"), "--json")
+    assert [each["text"] for each in ran.documents()] == ["abc", "def"]
+
+
+def test_lines_are_read_from_stdin(run: Any) -> None:
+    assert [each["text"] for each in run("embed", "-", "--json", stdin="abc\r\ndef").documents()] == ["abc", "def"]
+
+
+def test_a_text_that_fails_is_told_and_the_others_are_embedded(run: Any) -> None:
+    ran = run("embed", "abc", " ", "def", "--json")
+    assert ran.status == 6
+    assert ["vector" in each for each in ran.documents()] == [True, False, True]
+    assert ran.documents()[1]["error"]["reason"] == "CONTENT_EMPTY"
+    assert "1 of 3 texts failed" in ran.err
+
+
+def test_options_reach_the_mesh(run: Any, mesh: MemoryMesh) -> None:
+    assert run("embed", "abc", "--dtype", "int8", "--role", "query", "--instruction", "Find.").status == 0
+    options = mesh.embedder.requests[0].options
+    assert (options.dtype, options.role, options.instruction) == ("int8", "query", "Find.")
+
+
+def test_nothing_to_embed_or_two_things_are_wrong_usage(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("abc\n")
+    assert run("embed").status == 2
+    assert run("embed", "abc", "--file", str(tmp_path / "lines.txt")).status == 2
+
+
+def test_a_line_that_is_not_utf_8_is_named(run: Any) -> None:
+    ran = run("embed", "-", stdin=b"abc\n\xff\n")
+    assert ran.status == 2
+    assert "line 2 is not UTF-8" in ran.err
