@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend puts its regions
+_EXECUTABLES = {b"tritonserver", b"triton_python_backend_stub"}
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE = 5.0
@@ -46,10 +47,39 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def remove_leftovers(run_directory: Path, prefix: str) -> None:
-    """Remove a run directory and the shared memory regions whose names start with `prefix`."""
+    """End the processes of a run that outlived its guard; remove its run directory and shared memory regions.
+
+    The regions' names start with `prefix`, and the command lines of the run's processes name them.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        if _belongs_to_run(process, prefix):
+            _end(int(process.name))
     for region in _regions(prefix):
         region.unlink(missing_ok=True)
     shutil.rmtree(run_directory, ignore_errors=True)
+
+
+def _belongs_to_run(process: Path, prefix: str) -> bool:
+    try:
+        executable, *arguments = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:  # it has ended
+        return False
+    return os.path.basename(executable) in _EXECUTABLES and any(prefix.encode() in argument for argument in arguments)  # noqa: PTH119
+
+
+def _end(process: int) -> None:
+    """Kill a process and wait until it is gone, within limits."""
+    try:
+        ended = os.pidfd_open(process)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
+        select.select([ended], [], [], _PATIENCE)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(ended)
 
 
 def _regions(prefix: str) -> Iterator[Path]:

@@ -56,13 +56,14 @@ class TritonProcess:
         if guard.stdin is not None:
             guard.stdin.close()
         await guard.wait()
-        await _finish(reader)
         self._remove_leftovers()  # unless it was killed, the guard has done so
+        await _finish(reader)
 
     async def ended(self) -> str:
         """Wait until Triton has ended; return how it ended, with the last lines of its log."""
         guard, reader = self._started()
         status = await guard.wait()
+        self._remove_leftovers()
         await _finish(reader)
         return f"Triton ended with status {status}; the last lines of its log:\n{self._log.last()}"
 
