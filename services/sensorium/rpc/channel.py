@@ -1,0 +1,83 @@
+"""The one channel factory: for calls between roles, and for the client library.
+
+Triton is not called through it: its full queue says UNAVAILABLE, which this channel may repeat.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import grpc
+from grpc import aio
+
+from sensorium.rpc.outgoing import interceptors
+
+MAX_MESSAGE_BYTES = 32 << 20
+Repeatable = Mapping[str, Sequence[str]]
+
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A server that restarts is found again in moments, not after gRPC's usual second and more.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # Looks up names again as soon as a replica went away.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
+)
+_RETRY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.1s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+# After some 50 failures without ten times as many successes, nothing is repeated: a mesh in trouble gets no more load.
+_THROTTLING = {"maxTokens": 100, "tokenRatio": 0.1}
+
+
+def open_channel(
+    target: str,
+    *,
+    repeatable: Repeatable | None = None,
+    health_service: str = "",
+    credentials: grpc.ChannelCredentials | None = None,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
+) -> aio.Channel:
+    """Return a channel to `target`; nothing is sent before the first call. Use it as an async context manager.
+
+    Calls on it carry the current call's request id, trace and remaining time, are spread over all addresses in
+    turn, and raise `SensoriumError`. There is no deadline unless the current call or `timeout=` gives one.
+
+    Args:
+        target: `host:port`, `dns:///name:port` (every address it has) or `ipv4:address:port,address:port`.
+        repeatable: Methods by full service name that may be repeated when the answer is UNAVAILABLE, four attempts
+            in all: `{"sensorium.v1.SearchService": ["Search"]}`. Only what is safe to run twice.
+        health_service: Sends calls only to servers on which this service is SERVING; empty does not ask.
+        credentials: For TLS; None is plain text.
+        max_message_bytes: The largest message, in and out.
+    """
+    options = (
+        *_OPTIONS,
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.service_config", json.dumps(_service_config(repeatable or {}, health_service))),
+    )
+    if credentials:
+        return aio.secure_channel(target, credentials, options=options, interceptors=interceptors())
+    return aio.insecure_channel(target, options=options, interceptors=interceptors())
+
+
+def _service_config(repeatable: Repeatable, health_service: str) -> dict[str, object]:
+    """Return gRPC's service config (grpc/service_config/service_config.proto).
+
+    It never sets `timeout`, which fails calls at once on some machines; deadlines go with each call.
+    """
+    names = [{"service": service, "method": method} for service, methods in repeatable.items() for method in methods]
+    config: dict[str, object] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    if names:
+        config |= {"methodConfig": [{"name": names, "retryPolicy": _RETRY}], "retryThrottling": _THROTTLING}
+    if health_service:
+        config["healthCheckConfig"] = {"serviceName": health_service}
+    return config
