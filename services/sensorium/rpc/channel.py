@@ -5,6 +5,7 @@ Triton is not called through it: its full queue says UNAVAILABLE, which this cha
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import grpc
 from grpc import aio
@@ -43,6 +44,7 @@ def open_channel(
     repeatable: Repeatable | None = None,
     health_service: str = "",
     credentials: grpc.ChannelCredentials | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> aio.Channel:
     """Return a channel to `target`; nothing is sent before the first call. Use it as an async context manager.
@@ -56,6 +58,7 @@ def open_channel(
             in all: `{"sensorium.v1.SearchService": ["Search"]}`. Only what is safe to run twice.
         health_service: Sends calls only to servers on which this service is SERVING; empty does not ask.
         credentials: For TLS; None is plain text.
+        headers: Sent with every call, beside our own.
         max_message_bytes: The largest message, in and out.
     """
     options = (
@@ -65,8 +68,8 @@ def open_channel(
         ("grpc.service_config", json.dumps(_service_config(repeatable or {}, health_service))),
     )
     if credentials:
-        return aio.secure_channel(target, credentials, options=options, interceptors=interceptors())
-    return aio.insecure_channel(target, options=options, interceptors=interceptors())
+        return aio.secure_channel(target, credentials, options=options, interceptors=interceptors(headers))
+    return aio.insecure_channel(target, options=options, interceptors=interceptors(headers))
 
 
 def _service_config(repeatable: Repeatable, health_service: str) -> dict[str, object]:

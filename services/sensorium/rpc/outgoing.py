@@ -1,7 +1,7 @@
 """What every outgoing call carries (request id, trace, remaining time) and what its faults become (our errors)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Self
 
 import grpc
@@ -12,6 +12,7 @@ from sensorium.errors import DeadlineExceeded, SensoriumError
 from sensorium.rpc.client_span import ClientSpan, start_client_span
 from sensorium.rpc.status import from_rpc_error
 
+Headers = Mapping[str, str]
 Details = aio.ClientCallDetails
 # grpc-stubs types a continuation as a call, though it has to be awaited for one.
 Continuation = Callable[[Details, Any], Any]
@@ -25,14 +26,14 @@ class OutgoingCall:
         self._span = span
 
     @classmethod
-    def opened(cls, details: Details) -> Self:
+    def opened(cls, details: Details, headers: Headers) -> Self:
         """Return a call with our headers and the time that is left. Raises DeadlineExceeded when none is left."""
         method = _text(details.method)
         timeout = _least(details.timeout, context.remaining())
         if timeout is not None and timeout <= 0:
             raise DeadlineExceeded(f"the deadline passed before {method} was called")
         span = start_client_span(method)
-        return cls(_with(details, timeout, span), span)
+        return cls(_with(details, timeout, {**headers, **span.headers}), span)
 
     def succeeded(self) -> None:
         """Close it after its last response."""
@@ -51,9 +52,12 @@ class OutgoingCall:
 class UnaryCaller(aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
     """Opens and closes calls with one request and one response."""
 
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
     async def intercept_unary_unary(self, continuation: Continuation, details: Details, request: Any) -> Any:
         """Return the finished call, so that its metadata stay readable."""
-        outgoing = OutgoingCall.opened(details)
+        outgoing = OutgoingCall.opened(details, self._headers)
         try:
             call = await continuation(outgoing.details, request)
             await call
@@ -69,24 +73,30 @@ class UnaryCaller(aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
 class StreamReader(aio.UnaryStreamClientInterceptor):  # type: ignore[type-arg]
     """Opens and closes calls with one request and a stream of responses."""
 
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
     async def intercept_unary_stream(self, continuation: Continuation, details: Details, request: Any) -> Any:
         """Return the responses."""
-        outgoing = OutgoingCall.opened(details)
+        outgoing = OutgoingCall.opened(details, self._headers)
         return _responses(outgoing, await continuation(outgoing.details, request))
 
 
 class StreamExchanger(aio.StreamStreamClientInterceptor):  # type: ignore[type-arg]
     """Opens and closes calls with a stream of requests and a stream of responses."""
 
+    def __init__(self, headers: Headers) -> None:
+        self._headers = headers
+
     async def intercept_stream_stream(self, continuation: Continuation, details: Details, requests: Any) -> Any:
         """Return the responses."""
-        outgoing = OutgoingCall.opened(details)
+        outgoing = OutgoingCall.opened(details, self._headers)
         return _responses(outgoing, await continuation(outgoing.details, requests))
 
 
-def interceptors() -> Sequence[Any]:
-    """Return an interceptor for each kind of call that the contracts have."""
-    return (UnaryCaller(), StreamReader(), StreamExchanger())
+def interceptors(headers: Headers) -> Sequence[Any]:
+    """Return an interceptor for each kind of call that the contracts have; each call carries `headers`."""
+    return (UnaryCaller(headers), StreamReader(headers), StreamExchanger(headers))
 
 
 async def _responses(outgoing: OutgoingCall, call: Any) -> AsyncIterator[Any]:
@@ -107,10 +117,10 @@ def _text(method: str | bytes) -> str:
     return method.decode() if isinstance(method, bytes) else method
 
 
-def _with(details: Details, timeout: float | None, span: ClientSpan) -> Details:
+def _with(details: Details, timeout: float | None, headers: Headers) -> Details:
     """Return `details` with the timeout and our headers."""
     metadata = aio.Metadata(*(details.metadata or ()))
-    for key, value in span.headers.items():
+    for key, value in headers.items():
         metadata.add(key, value)
     request_id = context.request_id()
     if request_id:
