@@ -65,7 +65,7 @@ def described(error: SensoriumError) -> dict[str, object]:
     """Return an error for programs."""
     places = {"field": error.field, "request_id": request_id(error)}
     known = {name: value for name, value in places.items() if value}
-    return {"reason": error.reason.value, "message": error.message} | known | error.metadata
+    return {"reason": error.reason.value, "message": error.message, **known, **error.metadata}
 
 
 def one_line(error: SensoriumError) -> str:

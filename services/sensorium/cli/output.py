@@ -29,7 +29,7 @@ class Output:
         """Where results go."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+        return Console(highlight=False)
 
     @cached_property
     def messages(self) -> "Console":
@@ -54,7 +54,10 @@ class Output:
             self.show(document, "")
 
     def _print(self, readable: "RenderableType") -> None:
-        self.results.print(readable, markup=False)
+        """Print a text without breaking its lines, so that a pipe gets them whole; a table fits the terminal."""
+        from rich.text import Text
+
+        self.results.print(readable, markup=False, soft_wrap=isinstance(readable, str | Text))
 
     def say(self, message: str) -> None:
         """Print a message."""

@@ -11,6 +11,7 @@ from rich.text import Text
 from sensorium.cli.output import Output
 from sensorium.cli.progress import progress
 from sensorium.cli.samples import Question, SampleSet
+from sensorium.cli.session import DEFAULT_ADDRESS
 from sensorium.client import AsyncClient, Hits
 from sensorium.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from sensorium.model.embedding import ModelInfo, ModelState
@@ -21,6 +22,23 @@ READY_SECONDS = 120.0
 POLL_SECONDS = 0.1
 BATCH_ITEMS = 16
 HITS = 2
+TRY_NEXT = """
+gRPC  {grpc}
+HTTP  http://{http}/readyz, /healthz, /metrics
+
+Try next, in another shell:
+
+.venv/bin/sensorium search samples "How do plants make food?" --top-k 3{named}
+
+.venv/bin/python -c '
+from sensorium import Client
+with Client({argument}) as mesh:
+    print(mesh.embed("a red bicycle").vectors.shape)'
+
+.venv/bin/buf curl --protocol grpc --http2-prior-knowledge \\
+  --data '{{"contents": [{{"parts": [{{"text": "a red bicycle"}}]}}]}}' \\
+  http://{grpc}/sensorium.v1.EmbedService/Embed
+"""
 
 
 class Show:
@@ -86,21 +104,11 @@ class Show:
 
     def tell(self, grpc_address: str, http_address: str) -> None:
         """Print the addresses, and three ways to go on."""
-        address = "" if grpc_address == "127.0.0.1:50051" else f" --address {grpc_address}"
-        python = "" if not address else repr(grpc_address)
-        self._output.show(
-            {"grpc": grpc_address, "http": http_address},
-            Text.from_markup(
-                f"\n[bold]gRPC[/]  {grpc_address}\n[bold]HTTP[/]  http://{http_address}/readyz, /healthz, /metrics\n\n"
-                "Try next, in another shell:\n"
-                f'  [green].venv/bin/sensorium search {COLLECTION} "How do plants make food?" --top-k 3{address}[/]\n'
-                f"  [green].venv/bin/python -c 'from sensorium import Client; c = Client({python}).__enter__(); "
-                'print(c.embed("a red bicycle").vectors.shape)\'[/]\n'
-                "  [green].venv/bin/buf curl --protocol grpc --http2-prior-knowledge "
-                f"""--data '{{"contents": [{{"parts": [{{"text": "a red bicycle"}}]}}]}}' """
-                f"http://{grpc_address}/sensorium.v1.EmbedService/Embed[/]\n"
-            ),
-        )
+        own = grpc_address == DEFAULT_ADDRESS
+        named = "" if own else f" --address {grpc_address}"
+        argument = "" if own else f'"{grpc_address}"'
+        told = TRY_NEXT.format(grpc=grpc_address, http=http_address, named=named, argument=argument)
+        self._output.show({"grpc": grpc_address, "http": http_address}, told)
 
     async def _collection(self, model: ModelInfo) -> None:
         """Make the collection; make it again when it holds vectors of another model."""
@@ -120,9 +128,11 @@ class Show:
 
 def _found(asked: Sequence[tuple[Question, Hits]]) -> Table:
     """Return each question with its hits, nearest first; a tick marks the passage that holds the answer."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("question", "score", "article", "passage"):
-        table.add_column(column, justify="right" if column == "score" else "left", no_wrap=column != "question")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    table.add_column("question", ratio=3)
+    table.add_column("score", justify="right", width=5)
+    table.add_column("article", ratio=2)
+    table.add_column("passage", ratio=4, no_wrap=True, overflow="ellipsis")
     for question, hits in asked:
         for hit in hits:
             attributes = hit.document.attributes
@@ -130,6 +140,6 @@ def _found(asked: Sequence[tuple[Question, Hits]]) -> Table:
             text = str(attributes.get("text", ""))
             asked_here = question.text if hit.rank == 1 else ""
             title = f"{tick}{attributes.get('title', '')}"
-            table.add_row(*map(Text, (asked_here, f"{hit.score:.3f}", title, f"{text[:48]}…")))
+            table.add_row(*map(Text, (asked_here, f"{hit.score:.3f}", title, text[:80])))
         table.add_section()
     return table

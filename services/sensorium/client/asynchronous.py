@@ -1,5 +1,6 @@
 """The client for code with an event loop; its methods are the ports, made convenient."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
@@ -26,6 +27,7 @@ from sensorium.model.search import SearchRequest, UpsertRequest, UpsertResponse
 from sensorium.model.vector import DType, Metric
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+ADDRESS_VARIABLE = "SENSORIUM_ADDRESS"
 PAGE_SIZE = 1000
 BATCH_ITEMS = 256
 
@@ -39,7 +41,8 @@ class AsyncClient:
     that cannot succeed, Unavailable when nobody answers, DeadlineExceeded when time is up. Safe to share between tasks.
 
     Args:
-        address: `host:port`, or several as `ipv4:host:port,host:port`.
+        address: `host:port`, or several as `ipv4:host:port,host:port`; without it the variable SENSORIUM_ADDRESS
+            counts, and without that `127.0.0.1:50051`.
         api_key: Sent with every call when set.
         timeout: Seconds for each call to the server; long work takes several calls.
         workspace: The workspace of every model and collection that is named by its id.
@@ -49,7 +52,7 @@ class AsyncClient:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | None = None,
         *,
         api_key: str | None = None,
         timeout: float = 30.0,
@@ -57,7 +60,7 @@ class AsyncClient:
         retries: int = 5,
         connect: Connect = connect,
     ) -> None:
-        self._endpoint = Endpoint(address, api_key)
+        self._endpoint = Endpoint(address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS, api_key)
         self._workspace = check_id(workspace, "workspace")
         self._call = Caller(timeout, retries)
         self._connect = connect

@@ -5,7 +5,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sensorium.client.asynchronous import DEFAULT_ADDRESS, AsyncClient, Connect
+from sensorium.client.asynchronous import AsyncClient, Connect
 from sensorium.client.connection import connect
 from sensorium.client.loop_thread import LoopThread
 from sensorium.model.names import DEFAULT_WORKSPACE
@@ -47,7 +47,7 @@ class Client:
 
     def __init__(
         self,
-        address: str = DEFAULT_ADDRESS,
+        address: str | None = None,
         *,
         api_key: str | None = None,
         timeout: float = 30.0,

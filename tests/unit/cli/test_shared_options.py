@@ -81,7 +81,9 @@ def test_an_error_as_json_goes_to_stderr(run: Any, mesh: MemoryMesh) -> None:
     mesh.embedder.errors = [error]
     ran = run("model", "list", "--json")
     assert (ran.status, ran.out) == (4, "")
-    assert json.loads(ran.err) == {"error": {"reason": "QUEUE_FULL", "message": "full", "request_id": "r7", "queue": "bulk"}}
+    assert json.loads(ran.err) == {
+        "error": {"reason": "QUEUE_FULL", "message": "full", "request_id": "r7", "queue": "bulk"}
+    }
 
 
 def test_an_address_where_nobody_answers_says_how_to_start_a_mesh(run: Any, mesh: MemoryMesh) -> None:
