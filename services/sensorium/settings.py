@@ -7,12 +7,14 @@ The defaults boot the whole mesh on loopback.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+KIBIBYTE = 1 << 10
 MEBIBYTE = 1 << 20
+ConfigName = Literal["cpu", "gpu", "trt"]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -39,7 +41,9 @@ class GrpcSettings(Section):
     max_message_bytes: int = Field(32 * MEBIBYTE, description="The largest message, in and out.")
     max_concurrent_calls: int = Field(1024, description="Calls at work; beyond it RESOURCE_EXHAUSTED.")
     max_deadline_seconds: float = Field(120, description="A call without a deadline, or with a longer one, gets this.")
+    max_stream_seconds: float = Field(3600, description="The same for a stream, in either direction.")
     drain_seconds: float = Field(15, description="How long running calls may finish after SIGTERM.")
+    allow_public: bool = Field(False, description="Listens beyond loopback, though there are no keys yet.")
 
 
 class HttpSettings(Section):
@@ -47,6 +51,7 @@ class HttpSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    allow_public: bool = Field(False, description="Listens beyond loopback, though there are no keys yet.")
 
 
 class EmbedSettings(Section):
@@ -70,9 +75,56 @@ class SearchSettings(Section):
 
     target: str = Field("", description="Address of a remote search service; empty runs it in this process.")
     max_items: int = Field(2048, description="Documents in one write.")
-    max_top_k: int = 10_000
-    max_page_size: int = 1000
+    max_deletes: int = Field(10_000, description="Names in one deletion.")
+    max_gets: int = Field(1000, description="Names in one read.")
+    max_top_k: int = Field(10_000, description="Hits that one search ranks.")
+    max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
+    max_query_parts: int = Field(16, description="Parts of one query.")
+    max_dimension: int = Field(4096, description="Components of a vector.")
+    max_description_chars: int = Field(2048, description="Characters of a collection's description.")
+    max_declared_attributes: int = Field(64, description="Attributes that a collection declares.")
+    max_tags: int = Field(256, description="Tags of one document.")
+    max_tag_chars: int = Field(128, description="Characters of one tag.")
+    max_attributes: int = Field(128, description="Attributes of one document.")
+    max_attributes_bytes: int = Field(64 * KIBIBYTE, description="All attributes of one document, as JSON.")
+    max_string_bytes: int = Field(32 * KIBIBYTE, description="One text in an attribute.")
+    max_list_items: int = Field(256, description="Texts in one attribute.")
+    queue_documents: int = Field(65_536, description="Documents that wait to be written; beyond it RESOURCE_EXHAUSTED.")
+    queue_searches: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
+    search_threads: int = Field(4, description="Reads at work at once.")
+    flush_after: int = Field(20_000, description="Changes after which an index is flushed to disk.")
+    optimize_after: int = Field(2048, description="Changes after which an index is optimised in the background.")
     optimize_threads: int = 1
+
+
+class TritonSettings(Section):
+    """Where Triton is, or how to start one.
+
+    With `target` set, an external Triton is used: it keeps its own models, is never started or stopped, and only
+    `models`, `probe_*`, `canary_interval_seconds` and `start_timeout_seconds` apply.
+    """
+
+    target: str = Field(default="", description="host:port of an external Triton's gRPC; empty starts our own")
+    models: tuple[str, ...] = Field(
+        default=(), description="Triton models to load besides those that the embedding models need"
+    )
+    environment: Path = Field(default=Path(".venv-triton"), description="the environment Triton is installed in")
+    model_repository: Path = Field(default=Path("model_repository"), description="Triton models and model cards")
+    config_name: ConfigName | None = Field(
+        default=None, description="which configs/<name>.pbtxt to use where a model has it; unset: gpu if usable, or cpu"
+    )
+    otlp_http_endpoint: str = Field(
+        default="", description="OTLP over HTTP for its spans (http://host:4318/v1/traces); empty sends none"
+    )
+    log_verbosity: int = Field(default=0, ge=0, le=9, description="Triton's --log-verbose")
+    start_timeout_seconds: float = Field(default=120.0, gt=0, description="until it must be live, and per model load")
+    stop_timeout_seconds: float = Field(default=10.0, gt=0, description="grace for calls in flight at a stop")
+    probe_interval_seconds: float = Field(default=2.0, gt=0, description="between two liveness probes")
+    probe_timeout_seconds: float = Field(default=5.0, gt=0, description="a probe or canary without answer has failed")
+    canary_interval_seconds: float = Field(default=30.0, gt=0, description="between two canaries of a model")
+    shared_memory_bytes: int = Field(
+        default=1 << 20, ge=1 << 20, description="first size of, and step by which grows, an instance's shared memory"
+    )
 
 
 class TelemetrySettings(Section):
@@ -81,7 +133,6 @@ class TelemetrySettings(Section):
     log_level: str = "INFO"
     log_format: str = Field("auto", description="`console`, `json`, or `auto`: console on a terminal.")
     otlp_endpoint: str = Field("", description="OTLP over gRPC (http://host:4317); empty exports nothing.")
-    otlp_http_endpoint: str = Field("", description="OTLP over HTTP for Triton's spans (http://host:4318/v1/traces).")
     sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces kept when a caller has not decided.")
 
 
@@ -94,11 +145,12 @@ class Settings(BaseSettings):
 
     role: Role = Role.ALL
     data_dir: Path = Field(Path(".data"), description="Everything that must survive a restart.")
-    model_repository: Path = Field(Path("model_repository"), description="Triton models and model cards.")
+    samples: Path = Field(Path("samples"), description="The sample set that `sensorium demo` indexes.")
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
     embed: EmbedSettings = EmbedSettings()
     search: SearchSettings = SearchSettings()
+    triton: TritonSettings = TritonSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod

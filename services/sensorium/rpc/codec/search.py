@@ -1,0 +1,261 @@
+"""Searches and writes on the wire: the requests of SearchService and what comes of them."""
+
+from sensorium.errors import InvalidArgument, SensoriumError, Unimplemented
+from sensorium.model.content import Content
+from sensorium.model.document import Document
+from sensorium.model.names import CollectionName
+from sensorium.model.search import (
+    DocumentReference,
+    Facet,
+    FacetRequest,
+    GroupBy,
+    Hit,
+    HitGroup,
+    QueryPart,
+    SearchRequest,
+    SearchResponse,
+    TagFilter,
+    UpsertRequest,
+    UpsertResponse,
+)
+from sensorium.model.vector import SparseVector, Vector
+from sensorium.rpc.codec.attribute import attribute_from_proto, attribute_to_proto
+from sensorium.rpc.codec.content import content_from_proto, content_to_proto
+from sensorium.rpc.codec.document import (
+    document_from_proto,
+    document_to_proto,
+    view_from_proto,
+    view_to_proto,
+)
+from sensorium.rpc.codec.enums import PRIORITY
+from sensorium.rpc.codec.usage import timings_from_proto, timings_to_proto, usage_from_proto, usage_to_proto
+from sensorium.rpc.codec.vector import sparse_from_proto, sparse_to_proto, vector_from_proto, vector_to_proto
+from sensorium.rpc.status import from_status, to_status
+from sensorium.v1 import search_service_pb2 as pb
+
+Faults = dict[int, SensoriumError]
+
+
+def collection_from_parent(parent: str) -> CollectionName:
+    """Return the collection that `parent` names.
+
+    Raises:
+        InvalidArgument: NAME_INVALID.
+        Unimplemented: It is an alias.
+    """
+    if "aliases/" in parent:
+        raise Unimplemented("parent: aliases are not built yet: see docs/roadmap.md", field="parent")
+    return CollectionName.parse(parent, "parent")
+
+
+def tags_from_proto(tags: pb.TagFilter) -> TagFilter:
+    """Return the condition that the message holds."""
+    return TagFilter(tuple(tags.any), tuple(tags.all), tuple(tags.none))
+
+
+def upsert_from_proto(request: pb.UpsertDocumentsRequest) -> tuple[UpsertRequest, Faults]:
+    """Return the request, and by place what is wrong with the documents that cannot be read.
+
+    In their stead the request has documents without an id, which are refused, so that the others keep their places.
+
+    Raises:
+        InvalidArgument: The request itself is wrong.
+    """
+    collection = collection_from_parent(request.parent)
+    documents: list[Document] = []
+    faults: Faults = {}
+    for index, document in enumerate(request.documents):
+        try:
+            documents.append(document_from_proto(document, collection, f"documents[{index}]"))
+        except InvalidArgument as error:
+            faults[index] = error
+            documents.append(Document(""))
+    upsert = UpsertRequest(
+        collection=collection,
+        documents=tuple(documents),
+        model=request.model,
+        model_revision=request.model_revision,
+        priority=PRIORITY.from_proto(request.priority, "priority"),
+    )
+    return upsert, faults
+
+
+def upsert_to_proto(request: UpsertRequest) -> tuple[pb.UpsertDocumentsRequest, Faults]:
+    """Return the message, and by place what is wrong with the documents that it cannot hold (empty ones there)."""
+    faults: Faults = {}
+    message = pb.UpsertDocumentsRequest(
+        parent=str(request.collection),
+        model=request.model,
+        model_revision=request.model_revision,
+        priority=PRIORITY.to_proto(request.priority),
+    )
+    for index, document in enumerate(request.documents):
+        try:
+            message.documents.append(document_to_proto(document, request.collection, f"documents[{index}]"))
+        except InvalidArgument as error:
+            faults[index] = error
+            message.documents.add()
+    return message, faults
+
+
+def upserted_from_proto(response: pb.UpsertDocumentsResponse, faults: Faults) -> UpsertResponse:
+    """Return the response; `faults` say what was wrong before it was sent."""
+    outcomes = [from_status(status) if status.code else None for status in response.statuses]
+    return UpsertResponse(
+        outcomes=tuple(faults.get(index, outcome) for index, outcome in enumerate(outcomes)),
+        usage=usage_from_proto(response.usage),
+        timings=timings_from_proto(response.timings),
+    )
+
+
+def upserted_to_proto(response: UpsertResponse, faults: Faults) -> pb.UpsertDocumentsResponse:
+    """Return the message; `faults` say which documents could not be read."""
+    outcomes = [faults.get(index, outcome) for index, outcome in enumerate(response.outcomes)]
+    message = pb.UpsertDocumentsResponse(
+        written_count=outcomes.count(None),
+        usage=usage_to_proto(response.usage),
+        timings=timings_to_proto(response.timings),
+    )
+    for outcome in outcomes:
+        if outcome is None:
+            message.statuses.add()
+        else:
+            message.statuses.append(to_status(outcome))
+    return message
+
+
+def request_from_proto(request: pb.SearchRequest) -> SearchRequest:
+    """Return the search. Raises InvalidArgument for a name or a part that cannot be read."""
+    collection = collection_from_parent(request.parent)
+    return SearchRequest(
+        collection=collection,
+        query=tuple(_part_from_proto(part, collection, f"query[{index}]") for index, part in enumerate(request.query)),
+        filter=request.filter,
+        tags=tags_from_proto(request.tags),
+        top_k=request.top_k,
+        score_threshold=request.score_threshold if request.HasField("score_threshold") else None,
+        page_size=request.page_size,
+        page_token=request.page_token,
+        facets=tuple(FacetRequest(each.field, each.limit) for each in request.facets),
+        group_by=GroupBy(request.group_by.field, request.group_by.group_size) if request.HasField("group_by") else None,
+        view=view_from_proto(request.view),
+        instruction=request.instruction,
+        model=request.model,
+        model_revision=request.model_revision,
+    )
+
+
+def request_to_proto(request: SearchRequest) -> pb.SearchRequest:
+    """Return the message for a search. Raises InvalidArgument for what a message cannot hold."""
+    try:
+        return pb.SearchRequest(
+            parent=str(request.collection),
+            query=[_part_to_proto(part, request.collection) for part in request.query],
+            filter=request.filter,
+            tags=pb.TagFilter(any=request.tags.any, all=request.tags.all, none=request.tags.none),
+            top_k=request.top_k,
+            score_threshold=request.score_threshold,
+            page_size=request.page_size,
+            page_token=request.page_token,
+            facets=[pb.FacetRequest(field=each.field, limit=each.limit) for each in request.facets],
+            group_by=_group_to_proto(request.group_by) if request.group_by else None,
+            view=view_to_proto(request.view),
+            instruction=request.instruction,
+            model=request.model,
+            model_revision=request.model_revision,
+        )
+    except (UnicodeEncodeError, ValueError) as error:
+        raise InvalidArgument(f"the search cannot be sent: {error}") from error
+
+
+def response_from_proto(response: pb.SearchResponse, collection: CollectionName) -> SearchResponse:
+    """Return the hits or groups of one page."""
+    return SearchResponse(
+        hits=tuple(_hit_from_proto(hit, collection, f"hits[{index}]") for index, hit in enumerate(response.hits)),
+        groups=tuple(
+            _hits_from_proto(group, collection, f"groups[{index}]") for index, group in enumerate(response.groups)
+        ),
+        facets=tuple(_facet_from_proto(facet, f"facets[{index}]") for index, facet in enumerate(response.facets)),
+        next_page_token=response.next_page_token,
+        usage=usage_from_proto(response.usage),
+        timings=timings_from_proto(response.timings),
+    )
+
+
+def response_to_proto(response: SearchResponse, collection: CollectionName) -> pb.SearchResponse:
+    """Return the message for one page."""
+    return pb.SearchResponse(
+        hits=[_hit_to_proto(hit, collection) for hit in response.hits],
+        groups=[
+            pb.HitGroup(
+                value=None if group.value is None else attribute_to_proto(group.value),
+                hits=[_hit_to_proto(hit, collection) for hit in group.hits],
+            )
+            for group in response.groups
+        ],
+        facets=[
+            pb.Facet(
+                field=facet.field,
+                counts=[pb.FacetCount(value=attribute_to_proto(value), count=n) for value, n in facet.counts],
+                value_count=facet.value_count,
+            )
+            for facet in response.facets
+        ],
+        next_page_token=response.next_page_token,
+        usage=usage_to_proto(response.usage),
+        timings=timings_to_proto(response.timings),
+    )
+
+
+def _part_from_proto(part: pb.QueryPart, collection: CollectionName, field: str) -> QueryPart:
+    weight = part.weight if part.HasField("weight") else 1.0
+    match part.WhichOneof("kind"):
+        case "vector":
+            return QueryPart(vector_from_proto(part.vector, f"{field}.vector"), weight)
+        case "sparse":
+            return QueryPart(sparse_from_proto(part.sparse, f"{field}.sparse"), weight)
+        case "content":
+            return QueryPart(content_from_proto(part.content), weight)
+        case "document":
+            return QueryPart(DocumentReference(collection.document_id(part.document, f"{field}.document")), weight)
+        case _:
+            raise InvalidArgument(f"{field}: a part must hold something to look for", field=field)
+
+
+def _part_to_proto(part: QueryPart, collection: CollectionName) -> pb.QueryPart:
+    weight = None if part.weight == 1.0 else part.weight
+    match part.target:
+        case Vector() as vector:
+            return pb.QueryPart(vector=vector_to_proto(vector), weight=weight)
+        case SparseVector() as sparse:
+            return pb.QueryPart(sparse=sparse_to_proto(sparse), weight=weight)
+        case Content() as content:
+            return pb.QueryPart(content=content_to_proto(content), weight=weight)
+        case DocumentReference(id=document_id):
+            return pb.QueryPart(document=collection.document(document_id), weight=weight)
+
+
+def _hit_from_proto(hit: pb.Hit, collection: CollectionName, field: str) -> Hit:
+    return Hit(document_from_proto(hit.document, collection, f"{field}.document"), hit.score, hit.rank)
+
+
+def _hit_to_proto(hit: Hit, collection: CollectionName) -> pb.Hit:
+    return pb.Hit(document=document_to_proto(hit.document, collection, "document"), score=hit.score, rank=hit.rank)
+
+
+def _hits_from_proto(group: pb.HitGroup, collection: CollectionName, field: str) -> HitGroup:
+    value = attribute_from_proto(group.value, f"{field}.value") if group.HasField("value") else None
+    hits = tuple(_hit_from_proto(hit, collection, f"{field}.hits[{index}]") for index, hit in enumerate(group.hits))
+    return HitGroup(value, hits)
+
+
+def _facet_from_proto(facet: pb.Facet, field: str) -> Facet:
+    counts = tuple(
+        (attribute_from_proto(each.value, f"{field}.counts[{index}].value"), each.count)
+        for index, each in enumerate(facet.counts)
+    )
+    return Facet(facet.field, counts, facet.value_count)
+
+
+def _group_to_proto(group_by: GroupBy) -> pb.GroupBy:
+    return pb.GroupBy(field=group_by.field, group_size=group_by.group_size)

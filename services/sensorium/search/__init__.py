@@ -1,0 +1,1 @@
+"""The search service: documents kept durably, and found again by their vectors."""

@@ -1,0 +1,130 @@
+"""The search service of another process, behind the same port as the one in this process."""
+
+from collections.abc import Sequence
+
+import grpc
+
+from sensorium import context
+from sensorium.context import Stage
+from sensorium.errors import InvalidArgument, SensoriumError
+from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.document import Document, DocumentView
+from sensorium.model.names import CollectionName
+from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.ports import Searcher
+from sensorium.rpc.codec.collection import collection_from_proto, spec_to_proto
+from sensorium.rpc.codec.document import document_from_proto, result_from_proto, view_to_proto
+from sensorium.rpc.codec.search import (
+    request_to_proto,
+    response_from_proto,
+    upsert_to_proto,
+    upserted_from_proto,
+)
+from sensorium.v1 import search_service_pb2 as pb
+from sensorium.v1.search_service_pb2_grpc import SearchServiceStub
+
+# Methods that may be repeated when the service is away, for the channel factory. Creating and deleting a collection
+# are not: the repeat of one that succeeded would report an error.
+REPEATABLE = {
+    "sensorium.v1.SearchService": (
+        "GetCollection",
+        "ListCollections",
+        "BatchGetDocuments",
+        "ListDocuments",
+        "CountDocuments",
+        "UpsertDocuments",
+        "Search",
+    )
+}
+
+
+class SearchClient(Searcher):
+    """Satisfies `Searcher` over a channel of `rpc.channel`, which passes deadlines on and raises our errors."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = SearchServiceStub(channel)
+
+    async def get_collection(self, name: CollectionName) -> Collection:
+        """Return one collection."""
+        response = await self._stub.GetCollection(pb.GetCollectionRequest(name=str(name)))
+        return collection_from_proto(response.collection)
+
+    async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
+        """Return a page of the workspace's collections, by id."""
+        response = await self._stub.ListCollections(
+            pb.ListCollectionsRequest(parent=f"workspaces/{workspace}", page_size=page_size, page_token=page_token)
+        )
+        return Page(tuple(map(collection_from_proto, response.collections)), response.next_page_token)
+
+    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+        """Create a collection. Raises AlreadyExists."""
+        response = await self._stub.CreateCollection(
+            pb.CreateCollectionRequest(
+                parent=f"workspaces/{name.workspace}", collection_id=name.id, collection=spec_to_proto(spec)
+            )
+        )
+        return collection_from_proto(response.collection)
+
+    async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
+        """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
+        await self._stub.DeleteCollection(pb.DeleteCollectionRequest(name=str(name), force=force))
+
+    async def get_documents(
+        self, collection: CollectionName, ids: Sequence[str], view: DocumentView
+    ) -> Sequence[Document | SensoriumError]:
+        """Return a document or an error for each id, in order."""
+        request = pb.BatchGetDocumentsRequest(
+            parent=str(collection), names=_names(collection, ids), view=view_to_proto(view)
+        )
+        response = await self._stub.BatchGetDocuments(request)
+        return [
+            result_from_proto(result, collection, f"results[{index}]") for index, result in enumerate(response.results)
+        ]
+
+    async def list_documents(
+        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+    ) -> Page[Document]:
+        """Return a page of documents, by id."""
+        response = await self._stub.ListDocuments(
+            pb.ListDocumentsRequest(
+                parent=str(collection), page_size=page_size, page_token=page_token, view=view_to_proto(view)
+            )
+        )
+        found = [
+            document_from_proto(document, collection, f"documents[{index}]")
+            for index, document in enumerate(response.documents)
+        ]
+        return Page(tuple(found), response.next_page_token)
+
+    async def count_documents(self, collection: CollectionName) -> int:
+        """Return the number of documents."""
+        return (await self._stub.CountDocuments(pb.CountDocumentsRequest(parent=str(collection)))).count
+
+    async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
+        """Create or replace documents; the good ones are durable and visible to searches on return."""
+        message, faults = upsert_to_proto(request)
+        response = upserted_from_proto(await self._stub.UpsertDocuments(message), faults)
+        context.record(Stage.SEARCH, response.timings.search_ms / 1e3)
+        return response
+
+    async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
+        """Delete documents; return how many existed."""
+        request = pb.DeleteDocumentsRequest(parent=str(collection), names=_names(collection, ids))
+        return (await self._stub.DeleteDocuments(request)).deleted_count
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """Return the documents nearest to the query."""
+        message = await self._stub.Search(request_to_proto(request))
+        response = response_from_proto(message, request.collection)
+        context.record(Stage.SEARCH, response.timings.search_ms / 1e3)
+        return response
+
+
+def _names(collection: CollectionName, ids: Sequence[str]) -> list[str]:
+    names = [collection.document(each) for each in ids]
+    for index, name in enumerate(names):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InvalidArgument(f"names[{index}]: it is not valid Unicode", field=f"names[{index}]") from error
+    return names

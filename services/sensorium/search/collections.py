@@ -1,0 +1,169 @@
+"""What the store says of collections, in SQL."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
+from sensorium.model.collection import AttributeField, AttributeType, Collection, CollectionSpec
+from sensorium.model.names import CollectionName
+from sensorium.model.vector import Metric
+from sensorium.search import moments
+from sensorium.search.tables import collections, documents, tombstones
+
+LIVE = collections.c.delete_time.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection:
+    """A collection with what only the store and the index know of it.
+
+    Attributes:
+        key: Its row.
+        uid: Names it for ever, also when another takes its name later.
+        collection: What clients see.
+        last_seq: The sequence number of its last change.
+        pruned_seq: Tombstones up to this number are gone.
+    """
+
+    key: int
+    uid: str
+    collection: Collection
+    last_seq: int
+    pruned_seq: int
+
+
+def get(connection: Connection, name: CollectionName) -> StoredCollection:
+    """Return one collection.
+
+    Raises:
+        NotFound: COLLECTION_NOT_FOUND.
+    """
+    named = (collections.c.workspace == name.workspace) & (collections.c.id == name.id)
+    row = connection.execute(select(collections).where(named, LIVE)).one_or_none()
+    if row is None:
+        raise missing(name)
+    return _from_row(row)
+
+
+def by_key(connection: Connection, key: int) -> StoredCollection:
+    """Return the collection in row `key`, which exists."""
+    return _from_row(connection.execute(select(collections).where(collections.c.key == key)).one())
+
+
+def names(connection: Connection) -> list[CollectionName]:
+    """Return the names of all collections."""
+    rows = connection.execute(select(collections.c.workspace, collections.c.id).where(LIVE))
+    return [CollectionName(row.workspace, row.id) for row in rows]
+
+
+def page(connection: Connection, workspace: str, after: str, limit: int) -> list[Collection]:
+    """Return up to `limit` collections with ids beyond `after`, by id."""
+    rows = connection.execute(
+        select(collections)
+        .where(collections.c.workspace == workspace, collections.c.id > after, LIVE)
+        .order_by(collections.c.id)
+        .limit(limit)
+    )
+    return [_from_row(row).collection for row in rows]
+
+
+def create(connection: Connection, name: CollectionName, spec: CollectionSpec) -> Collection:
+    """Create a collection; `spec` is complete.
+
+    Raises:
+        AlreadyExists: One of this name exists.
+    """
+    taken = select(collections.c.key).where(
+        collections.c.workspace == name.workspace, collections.c.id == name.id, LIVE
+    )
+    if connection.execute(taken).first():
+        raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
+    now = moments.now()
+    connection.execute(
+        insert(collections).values(
+            uid=uuid.uuid4().hex,
+            workspace=name.workspace,
+            id=name.id,
+            description=spec.description,
+            model=spec.model,
+            model_revision=spec.model_revision,
+            dimension=spec.dimension,
+            metric=(spec.metric or Metric.COSINE).value,
+            attributes={each.field: each.type.value for each in spec.attributes},
+            etag=uuid.uuid4().hex,
+            create_time=now,
+            update_time=now,
+            document_count=0,
+            last_seq=0,
+            pruned_seq=0,
+        )
+    )
+    return get(connection, name).collection
+
+
+def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> None:
+    """Delete a collection at once; `purge` removes what is left of it.
+
+    Raises:
+        NotFound: COLLECTION_NOT_FOUND.
+        FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false.
+    """
+    stored = get(connection, name)
+    count = stored.collection.document_count
+    if count and not force:
+        raise FailedPrecondition(
+            f"{name} holds {count} documents; set `force` to delete them too", reason=Reason.COLLECTION_NOT_EMPTY
+        )
+    connection.execute(update(collections).where(collections.c.key == stored.key).values(delete_time=moments.now()))
+
+
+def purge(connection: Connection, limit: int) -> bool:
+    """Remove up to `limit` documents of a deleted collection, then itself; return whether there may be more."""
+    deleted = select(collections.c.key).where(~LIVE).limit(1)
+    key = connection.execute(deleted).scalar_one_or_none()
+    if key is None:
+        return False
+    some = select(documents.c.key).where(documents.c.collection == key).limit(limit)
+    if connection.execute(documents.delete().where(documents.c.key.in_(some))).rowcount == 0:
+        connection.execute(tombstones.delete().where(tombstones.c.collection == key))
+        connection.execute(collections.delete().where(collections.c.key == key))
+    return True
+
+
+def prune(connection: Connection, key: int, seq: int) -> None:
+    """Forget the tombstones of a collection up to `seq`, which its index has applied for good."""
+    mine = (tombstones.c.collection == key) & (tombstones.c.seq <= seq)
+    if connection.execute(tombstones.delete().where(mine)).rowcount:
+        connection.execute(update(collections).where(collections.c.key == key).values(pruned_seq=seq))
+
+
+def uids(connection: Connection) -> set[str]:
+    """Return the uids of all collections."""
+    return set(connection.execute(select(collections.c.uid).where(LIVE)).scalars())
+
+
+def missing(name: CollectionName) -> NotFound:
+    """Return the error for a collection that does not exist."""
+    return NotFound(f"there is no {name}", reason=Reason.COLLECTION_NOT_FOUND, metadata={"collection": str(name)})
+
+
+def _from_row(row: Row[tuple[Any, ...]]) -> StoredCollection:
+    fields = tuple(AttributeField(name, AttributeType(kind)) for name, kind in row.attributes.items())
+    collection = Collection(
+        workspace=row.workspace,
+        id=row.id,
+        description=row.description,
+        model=row.model,
+        model_revision=row.model_revision,
+        dimension=row.dimension,
+        metric=Metric(row.metric),
+        attributes=fields,
+        create_time=moments.from_micros(row.create_time),
+        update_time=moments.from_micros(row.update_time),
+        document_count=row.document_count,
+        etag=row.etag,
+    )
+    return StoredCollection(row.key, row.uid, collection, row.last_seq, row.pruned_seq)

@@ -1,0 +1,235 @@
+"""What the store says of documents, in SQL."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
+
+from sensorium.model.document import Document, DocumentView
+from sensorium.model.embedding import Embedding
+from sensorium.model.names import CollectionName
+from sensorium.model.vector import DType, Vector
+from sensorium.search import moments
+from sensorium.search.attribute_json import Json, attributes_from_json
+from sensorium.search.collections import StoredCollection, get, missing
+from sensorium.search.tables import collections, dense_vectors, documents, sequence, tombstones
+
+T = TypeVar("T")
+# Whether tags, attributes and vectors are shown.
+Shown = tuple[bool, bool, bool]
+# Databases bound the parameters of one statement.
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document as it is stored: attributes as JSON, components as little-endian float32."""
+
+    id: str
+    components: bytes
+    tags: Sequence[str]
+    attributes: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many documents were written or deleted, and the collection's sequence number after it."""
+
+    count: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    id: str
+    key: int
+    create_time: int
+
+
+def put(connection: Connection, name: CollectionName, uid: str, new: Sequence[NewDocument]) -> Written:
+    """Create or replace documents of the collection `uid`; ids stand once in `new`.
+
+    Raises:
+        NotFound: The collection is gone, also when another has taken its name.
+    """
+    stored = _same(connection, name, uid)
+    present = {each.id: each for each in _present(connection, stored.key, [each.id for each in new])}
+    now = moments.now()
+    # New keys come before the tombstones of the old ones, so that an index never holds neither.
+    first = _reserve(connection, len(new) + len(present))
+    _bury(connection, stored.key, list(present.values()), first + len(new))
+    rows = [
+        {
+            "key": key,
+            "collection": stored.key,
+            "id": each.id,
+            "seq": key,
+            "tags": list(each.tags),
+            "attributes": each.attributes,
+            "create_time": present[each.id].create_time if each.id in present else now,
+            "update_time": now,
+        }
+        for key, each in enumerate(new, first)
+    ]
+    connection.execute(insert(documents), rows)
+    vectors = [{"key": key, "components": each.components} for key, each in enumerate(new, first)]
+    connection.execute(insert(dense_vectors), vectors)
+    return _note(connection, stored.key, first + len(new) + len(present) - 1, len(new), len(new) - len(present))
+
+
+def remove(connection: Connection, name: CollectionName, uid: str, ids: Sequence[str]) -> Written:
+    """Delete documents of the collection `uid`; ids that do not exist are passed over.
+
+    Raises:
+        NotFound: The collection is gone.
+    """
+    stored = _same(connection, name, uid)
+    present = list(_present(connection, stored.key, ids))
+    if not present:
+        return Written(0, stored.last_seq)
+    first = _reserve(connection, len(present))
+    _bury(connection, stored.key, present, first)
+    return _note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
+
+
+def by_ids(
+    connection: Connection, stored: StoredCollection, ids: Sequence[str], view: DocumentView
+) -> dict[str, Document]:
+    """Return the documents that exist, by id."""
+    mine = documents.c.collection == stored.key
+    return {
+        row.id: _from_row(row, stored, view)
+        for chunk in _chunks(ids)
+        for row in connection.execute(_columns(_shown(view)).where(mine, documents.c.id.in_(chunk)))
+    }
+
+
+def by_keys(
+    connection: Connection, stored: StoredCollection, keys: Sequence[int], view: DocumentView
+) -> dict[int, Document]:
+    """Return the documents whose vectors have these keys, by key; keys that are no longer valid are left out."""
+    return {
+        row.key: _from_row(row, stored, view)
+        for chunk in _chunks(keys)
+        for row in connection.execute(_by_keys(_shown(view)), {"keys": chunk})
+    }
+
+
+def successors(
+    connection: Connection, stored: StoredCollection, keys: Sequence[int], view: DocumentView
+) -> dict[int, Document]:
+    """Return the documents that had these keys and have others now, by old key.
+
+    A search that runs while an upsert is under way may find a vector that was just replaced.
+    """
+    heir = (tombstones.c.collection == documents.c.collection) & (tombstones.c.id == documents.c.id)
+    chosen = _columns(_shown(view)).add_columns(tombstones.c.key.label("old_key")).join(tombstones, heir)
+    return {
+        row.old_key: _from_row(row, stored, view)
+        for chunk in _chunks(keys)
+        for row in connection.execute(chosen.where(tombstones.c.key.in_(chunk)))
+    }
+
+
+def page(
+    connection: Connection, stored: StoredCollection, after: str, limit: int, view: DocumentView
+) -> list[Document]:
+    """Return up to `limit` documents with ids beyond `after`, by id."""
+    beyond = (documents.c.collection == stored.key) & (documents.c.id > after)
+    rows = connection.execute(_columns(_shown(view)).where(beyond).order_by(documents.c.id).limit(limit))
+    return [_from_row(row, stored, view) for row in rows]
+
+
+def components(connection: Connection, stored: StoredCollection, ids: Sequence[str]) -> dict[str, bytes]:
+    """Return the components of the documents that exist, by id."""
+    chosen = select(documents.c.id, dense_vectors.c.components).join_from(documents, dense_vectors)
+    mine: ColumnElement[bool] = documents.c.collection == stored.key
+    rows = connection.execute(chosen.where(mine, documents.c.id.in_(ids)))
+    return {row.id: row.components for row in rows}
+
+
+def _same(connection: Connection, name: CollectionName, uid: str) -> StoredCollection:
+    stored = get(connection, name)
+    if stored.uid != uid:
+        raise missing(name)
+    return stored
+
+
+def _present(connection: Connection, collection: int, ids: Sequence[str]) -> Iterator[_Present]:
+    chosen = select(documents.c.id, documents.c.key, documents.c.create_time)
+    for chunk in _chunks(ids):
+        rows = connection.execute(chosen.where(documents.c.collection == collection, documents.c.id.in_(chunk)))
+        yield from (_Present(row.id, row.key, row.create_time) for row in rows)
+
+
+def _reserve(connection: Connection, count: int) -> int:
+    taken = update(sequence).where(sequence.c.name == "changes").values(last=sequence.c.last + count)
+    last: int = connection.execute(taken.returning(sequence.c.last)).scalar_one()
+    return last - count + 1
+
+
+def _bury(connection: Connection, collection: int, dead: Sequence[_Present], first: int) -> None:
+    if not dead:
+        return
+    connection.execute(
+        delete(documents).where(documents.c.key == bindparam("dead")), [{"dead": each.key} for each in dead]
+    )
+    connection.execute(
+        insert(tombstones),
+        [
+            {"seq": seq, "collection": collection, "key": each.key, "id": each.id}
+            for seq, each in enumerate(dead, first)
+        ],
+    )
+
+
+def _note(connection: Connection, collection: int, seq: int, count: int, growth: int) -> Written:
+    change = {"last_seq": seq, "document_count": collections.c.document_count + growth}
+    connection.execute(update(collections).where(collections.c.key == collection).values(change))
+    return Written(count, seq)
+
+
+def _shown(view: DocumentView) -> Shown:
+    return view.tags, view.attributes, view.embedding
+
+
+@cache
+def _columns(shown: Shown) -> Select[tuple[Any, ...]]:
+    """Select what a view shows, and no more: tags, attributes and vectors are costly to read."""
+    tags, attributes, embedding = shown
+    chosen = select(documents.c.key, documents.c.id, documents.c.create_time, documents.c.update_time)
+    if tags:
+        chosen = chosen.add_columns(documents.c.tags)
+    if attributes:
+        chosen = chosen.add_columns(documents.c.attributes)
+    if embedding:
+        chosen = chosen.add_columns(dense_vectors.c.components)
+        return chosen.select_from(documents.join(dense_vectors))
+    return chosen.select_from(documents)
+
+
+@cache
+def _by_keys(shown: Shown) -> Select[tuple[Any, ...]]:
+    """Select documents by the parameter `keys`; kept, for every search executes it."""
+    return _columns(shown).where(documents.c.key.in_(bindparam("keys", expanding=True)))
+
+
+def _from_row(row: Row[tuple[Any, ...]], stored: StoredCollection, view: DocumentView) -> Document:
+    return Document(
+        id=row.id,
+        source=_embedding(row.components, stored) if view.embedding else None,
+        tags=tuple(row.tags) if view.tags else (),
+        attributes=attributes_from_json(row.attributes, view.attribute_names) if view.attributes else {},
+        create_time=moments.from_micros(row.create_time),
+        update_time=moments.from_micros(row.update_time),
+    )
+
+
+def _embedding(stored_components: bytes, stored: StoredCollection) -> Embedding:
+    return Embedding(dense=Vector(stored_components, DType.FLOAT32, stored.collection.dimension))
+
+
+def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,143 @@
+"""Keeps one collection's index level with the store: after a write, after a crash, and from nothing, in one way."""
+
+import threading
+import time
+from contextlib import suppress
+
+import structlog
+
+from sensorium.errors import Unavailable
+from sensorium.search import changes, collections
+from sensorium.search.collections import StoredCollection
+from sensorium.search.index import Indexes, IndexUnusable, VectorIndex, VectorSpace
+from sensorium.search.store import Store
+
+log = structlog.get_logger(__name__)
+CHUNK = 4096
+REPORT_SECONDS = 5.0
+
+
+class Follower:
+    """An index and how far it is. All methods block; `catch_up` may be called by several threads.
+
+    Args:
+        store: The truth.
+        indexes: Opens the index.
+        stored: The collection.
+        flush_after: Changes after which the index is flushed, which bounds what a crash leaves to do again.
+    """
+
+    def __init__(self, store: Store, indexes: Indexes, stored: StoredCollection, *, flush_after: int) -> None:
+        self._store = store
+        self._indexes = indexes
+        self._stored = stored
+        self._flush_after = flush_after
+        self._space = VectorSpace(stored.uid, stored.collection.dimension, stored.collection.metric)
+        self._applying = threading.Lock()
+        self._applied = 0
+        self._unflushed = 0
+        self._unoptimised = 0
+        self.index: VectorIndex
+
+    @property
+    def applied_seq(self) -> int:
+        """The sequence number up to which searches see every change."""
+        return self._applied
+
+    @property
+    def flushed_seq(self) -> int:
+        """The sequence number up to which the index's files hold every change."""
+        return self.index.applied_seq
+
+    @property
+    def unoptimised(self) -> int:
+        """How many changes came since the index was optimised."""
+        return self._unoptimised
+
+    def open(self) -> None:
+        """Open the index and bring it level; make it anew when it does not agree with the store.
+
+        Raises:
+            Unavailable: A new one cannot be made either.
+        """
+        try:
+            self._open()
+        except IndexUnusable as error:
+            log.warning("index_rebuilt", collection=self._space.uid, because=str(error))
+            self._indexes.discard(self._space.uid)
+            self._open_anew()
+
+    def catch_up(self, seq: int) -> None:
+        """Apply all changes up to `seq` at least."""
+        with self._applying:
+            if self._applied < seq:
+                self._apply()
+                self._flush_if_due()
+
+    def optimise(self) -> None:
+        """Make searches faster; blocks long."""
+        self._unoptimised = 0
+        self.index.optimise()
+
+    def close(self) -> None:
+        """Flush and let go of the index."""
+        with self._applying:
+            self.index.flush(self._applied)
+            self.index.close()
+
+    def _open_anew(self) -> None:
+        try:
+            self._open()
+        except IndexUnusable as error:
+            raise Unavailable(
+                f"the vector index of {self._space.uid} cannot be made: {error}", metadata={"backend": "vector index"}
+            ) from error
+
+    def _open(self) -> None:
+        self.index = self._indexes.open(self._space)
+        try:
+            self._applied = self.index.applied_seq
+            self._check_history()
+            with self._applying:
+                self._apply()
+            self._check_count()
+        except BaseException:
+            with suppress(IndexUnusable):
+                self.index.close()
+            raise
+
+    def _check_history(self) -> None:
+        with self._store.snapshot() as connection:
+            now = collections.by_key(connection, self._stored.key)
+        if self._applied > now.last_seq or 0 < self._applied < now.pruned_seq:
+            raise IndexUnusable(f"it is at {self._applied}, the store at {now.pruned_seq} to {now.last_seq}")
+
+    def _check_count(self) -> None:
+        with self._store.snapshot() as connection:
+            stored = collections.by_key(connection, self._stored.key)
+        if self._applied < stored.last_seq:
+            return
+        if self.index.count != stored.collection.document_count:
+            raise IndexUnusable(f"it holds {self.index.count} of {stored.collection.document_count} documents")
+
+    def _apply(self) -> None:
+        reported = time.monotonic()
+        done = 0
+        complete = False
+        while not complete:
+            with self._store.snapshot() as connection:
+                batch = changes.read(connection, self._stored.key, self._space.dimension, self._applied, CHUNK)
+            self.index.upsert(batch.keys, batch.vectors)
+            self.index.delete(batch.dead)
+            self._applied, complete = batch.upto, batch.complete
+            done += len(batch.keys) + len(batch.dead)
+            if time.monotonic() - reported > REPORT_SECONDS:
+                reported = time.monotonic()
+                log.info("index_catches_up", collection=self._space.uid, done=done, applied_seq=self._applied)
+        self._unflushed += done
+        self._unoptimised += done
+
+    def _flush_if_due(self) -> None:
+        if self._unflushed >= self._flush_after:
+            self.index.flush(self._applied)
+            self._unflushed = 0

@@ -1,0 +1,44 @@
+"""Brings the file of the search store to the format of this release, and refuses a newer one."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+from sqlalchemy.exc import DatabaseError
+
+from sensorium.errors import DataLoss, FailedPrecondition
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def bring_up_to_date(engine: Engine, file: Path) -> None:
+    """Make or migrate the tables in one transaction; the format stamp is Alembic's revision in the file.
+
+    Raises:
+        FailedPrecondition: FILE_UNUSABLE, when a later release wrote the file.
+        DataLoss: It is no database, or a damaged one.
+    """
+    try:
+        _migrate(engine, file)
+    except DatabaseError as error:
+        raise DataLoss(f"{file} cannot be read: {error.orig}", metadata={"file": str(file)}) from error
+
+
+def _migrate(engine: Engine, file: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise FailedPrecondition(
+                f"{file} has format {current}, which this release does not know: a later one wrote it",
+                metadata={"file": str(file)},
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,173 @@
+"""Holds the collections that are open, each with its index, and closes an index only when nobody uses it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
+from typing import TypeVar
+
+import structlog
+
+from sensorium.errors import SensoriumError, Unavailable
+from sensorium.model.names import CollectionName
+from sensorium.search import collections
+from sensorium.search.follower import Follower
+from sensorium.search.index import Indexes, IndexUnusable
+from sensorium.search.open_collection import OpenCollection
+from sensorium.search.store import Store
+from sensorium.search.workers import Workers
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Library:
+    """Opens a collection when it is first used; indexes are brought level in threads of their own.
+
+    Args:
+        store: The truth.
+        indexes: Opens indexes.
+        flush_after: Changes after which an index is flushed.
+        optimise_after: Changes after which an index is optimised in the background.
+    """
+
+    def __init__(self, store: Store, indexes: Indexes, *, flush_after: int, optimise_after: int) -> None:
+        self._store = store
+        self._indexes = indexes
+        self._flush_after = flush_after
+        self._optimise_after = optimise_after
+        self._open: dict[CollectionName, OpenCollection] = {}
+        self._turns: defaultdict[CollectionName, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._workers = Workers("search-index", 2)
+        self._optimisers = Workers("search-optimise", 1)
+        self._background: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def use(self, name: CollectionName) -> AsyncIterator[OpenCollection]:
+        """Give a collection whose index is level with all that was acknowledged. Uses must not nest.
+
+        Raises:
+            NotFound: COLLECTION_NOT_FOUND.
+        """
+        while (opened := self._open.get(name)) is None:
+            # Whoever waits may go away, the index must not be left half open.
+            await asyncio.shield(self._start(self._open_once(name)))
+        async with opened.used():
+            yield opened
+
+    async def run(self, name: CollectionName, work: Callable[[OpenCollection], Awaitable[T]]) -> T:
+        """Return what `work` returns; an index that fails is made anew and `work` done again, once.
+
+        Raises:
+            Unavailable: It failed again.
+        """
+        try:
+            return await self._attempt(name, work)
+        except IndexUnusable:
+            try:
+                return await self._attempt(name, work)
+            except IndexUnusable as error:
+                raise Unavailable(
+                    f"the vector index of {name} does not work: {error}", metadata={"backend": "vector index"}
+                ) from error
+
+    async def catch_up(self, name: CollectionName, seq: int) -> None:
+        """Let searches see all changes up to `seq`."""
+
+        async def work(opened: OpenCollection) -> None:
+            if opened.follower.applied_seq < seq:
+                await self._workers.run(lambda: opened.follower.catch_up(seq))
+            self._care_for(opened)
+
+        await self.run(name, work)
+
+    async def open_all(self) -> None:
+        """Remove the indexes of collections that are gone and open the others, so that first searches need not wait."""
+        known = await self._store.read(collections.uids)
+        await self._workers.run(lambda: self._indexes.retain(known))
+        for name in await self._store.read(collections.names):
+            try:
+                async with self.use(name):
+                    pass
+            except SensoriumError as error:  # Whoever uses it will see why.
+                log.warning("collection_not_opened", collection=str(name), error=error.message)
+
+    async def forget(self, name: CollectionName) -> None:
+        """Remove the index of a collection that was deleted."""
+        if opened := self._open.pop(name, None):
+            await asyncio.shield(self._start(self._discard(name, opened)))
+
+    async def close(self) -> None:
+        """Flush and close every index, after what works on them."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+        for name, opened in tuple(self._open.items()):
+            del self._open[name]
+            await opened.unused()
+            try:
+                await self._workers.run(opened.follower.close)
+            except IndexUnusable as error:  # The next start makes it anew.
+                log.warning("index_not_closed", collection=str(name), error=str(error))
+        self._optimisers.close()
+        self._workers.close()
+
+    async def _attempt(self, name: CollectionName, work: Callable[[OpenCollection], Awaitable[T]]) -> T:
+        async with self.use(name) as opened:
+            try:
+                return await work(opened)
+            except IndexUnusable as error:
+                log.warning("index_failed", collection=str(name), error=str(error))
+                if self._open.get(name) is opened:
+                    del self._open[name]
+                    self._start(self._discard(name, opened))
+                raise
+
+    async def _open_once(self, name: CollectionName) -> None:
+        async with self._turns[name]:
+            if name in self._open:
+                return
+            stored = await self._store.read(lambda connection: collections.get(connection, name))
+            follower = Follower(self._store, self._indexes, stored, flush_after=self._flush_after)
+            await self._workers.run(follower.open)
+            self._open[name] = OpenCollection(stored, follower)
+            self._care_for(self._open[name])
+
+    async def _discard(self, name: CollectionName, opened: OpenCollection) -> None:
+        """Close and remove an index that nobody can begin to use any more."""
+        async with self._turns[name]:
+            await opened.unused()
+            with suppress(IndexUnusable):
+                await self._workers.run(opened.follower.close)
+            await self._workers.run(lambda: self._indexes.discard(opened.stored.uid))
+
+    def _care_for(self, opened: OpenCollection) -> None:
+        if opened.follower.unoptimised >= self._optimise_after and not opened.optimising:
+            opened.optimising = True
+            self._start(self._optimise(opened))
+        if opened.follower.flushed_seq > opened.pruned_seq:
+            opened.pruned_seq = opened.follower.flushed_seq
+            self._start(self._prune(opened, opened.pruned_seq))
+
+    async def _optimise(self, opened: OpenCollection) -> None:
+        async with opened.used():
+            try:
+                while opened.follower.unoptimised >= self._optimise_after:
+                    await self._optimisers.run(opened.follower.optimise)
+            except IndexUnusable as error:  # Searches go on, and will say so if it cannot be used.
+                log.warning("index_not_optimised", collection=opened.stored.uid, error=str(error))
+            finally:
+                opened.optimising = False
+
+    async def _prune(self, opened: OpenCollection, seq: int) -> None:
+        try:
+            await self._store.write(lambda connection: collections.prune(connection, opened.stored.key, seq))
+        except SensoriumError as error:  # The next flush tries again.
+            log.warning("tombstones_not_pruned", collection=opened.stored.uid, error=error.message)
+
+    def _start(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        """Start work that outlives the call which asked for it, and knows nothing of its deadline."""
+        task = asyncio.create_task(work, context=Context())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task

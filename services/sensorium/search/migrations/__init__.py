@@ -1,0 +1,1 @@
+"""The formats of the search store, one after another."""

@@ -1,0 +1,124 @@
+"""SearchService over gRPC."""
+
+from typing import Any
+
+import grpc
+
+from sensorium.errors import Unimplemented
+from sensorium.model.names import CollectionName, parse_workspace
+from sensorium.model.search import TagFilter
+from sensorium.ports import Searcher
+from sensorium.rpc.codec.collection import collection_to_proto, spec_from_proto
+from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
+from sensorium.rpc.codec.search import (
+    collection_from_parent,
+    request_from_proto,
+    response_to_proto,
+    tags_from_proto,
+    upsert_from_proto,
+    upserted_to_proto,
+)
+from sensorium.search.count_check import check_count
+from sensorium.settings import SearchSettings
+from sensorium.v1 import search_service_pb2 as pb
+from sensorium.v1.search_service_pb2_grpc import SearchServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class SearchServicer(SearchServiceServicer):
+    """Serves `searcher`; what is not here is not built (docs/roadmap.md).
+
+    Calls with more items than `limits` allows are refused before the items are read.
+    """
+
+    def __init__(self, searcher: Searcher, limits: SearchSettings) -> None:
+        self._searcher = searcher
+        self._limits = limits
+
+    async def GetCollection(self, request: pb.GetCollectionRequest, context: Context) -> pb.GetCollectionResponse:  # noqa: N802, ARG002
+        """Return one collection."""
+        found = await self._searcher.get_collection(CollectionName.parse(request.name))
+        return pb.GetCollectionResponse(collection=collection_to_proto(found))
+
+    async def ListCollections(self, request: pb.ListCollectionsRequest, context: Context) -> pb.ListCollectionsResponse:  # noqa: N802, ARG002
+        """Return a page of collections."""
+        workspace = parse_workspace(request.parent)
+        page = await self._searcher.list_collections(workspace, request.page_size, request.page_token)
+        return pb.ListCollectionsResponse(
+            collections=map(collection_to_proto, page.items), next_page_token=page.next_page_token
+        )
+
+    async def CreateCollection(  # noqa: N802
+        self,
+        request: pb.CreateCollectionRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.CreateCollectionResponse:
+        """Create a collection."""
+        name = CollectionName(parse_workspace(request.parent), request.collection_id)
+        created = await self._searcher.create_collection(name, spec_from_proto(request.collection))
+        return pb.CreateCollectionResponse(collection=collection_to_proto(created))
+
+    async def DeleteCollection(  # noqa: N802
+        self,
+        request: pb.DeleteCollectionRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.DeleteCollectionResponse:
+        """Delete a collection."""
+        await self._searcher.delete_collection(CollectionName.parse(request.name), force=request.force)
+        return pb.DeleteCollectionResponse()
+
+    async def BatchGetDocuments(  # noqa: N802
+        self,
+        request: pb.BatchGetDocumentsRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.BatchGetDocumentsResponse:
+        """Return documents by name."""
+        collection = collection_from_parent(request.parent)
+        check_count("names", len(request.names), self._limits.max_gets)
+        ids, faults = ids_from_names(request.names, collection)
+        results = await self._searcher.get_documents(collection, ids, view_from_proto(request.view))
+        return pb.BatchGetDocumentsResponse(
+            results=[result_to_proto(faults.get(i, result), collection) for i, result in enumerate(results)]
+        )
+
+    async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:  # noqa: N802, ARG002
+        """Return a page of documents."""
+        collection = collection_from_parent(request.parent)
+        _refuse_filters(request.filter, request.tags)
+        view = view_from_proto(request.view)
+        page = await self._searcher.list_documents(collection, request.page_size, request.page_token, view)
+        return pb.ListDocumentsResponse(
+            documents=[document_to_proto(document, collection, "document") for document in page.items],
+            next_page_token=page.next_page_token,
+        )
+
+    async def CountDocuments(self, request: pb.CountDocumentsRequest, context: Context) -> pb.CountDocumentsResponse:  # noqa: N802, ARG002
+        """Count documents."""
+        _refuse_filters(request.filter, request.tags)
+        count = await self._searcher.count_documents(collection_from_parent(request.parent))
+        return pb.CountDocumentsResponse(count=count)
+
+    async def UpsertDocuments(self, request: pb.UpsertDocumentsRequest, context: Context) -> pb.UpsertDocumentsResponse:  # noqa: N802, ARG002
+        """Write documents."""
+        check_count("documents", len(request.documents), self._limits.max_items)
+        upsert, faults = upsert_from_proto(request)
+        return upserted_to_proto(await self._searcher.upsert_documents(upsert), faults)
+
+    async def DeleteDocuments(self, request: pb.DeleteDocumentsRequest, context: Context) -> pb.DeleteDocumentsResponse:  # noqa: N802, ARG002
+        """Delete documents by name."""
+        collection = collection_from_parent(request.parent)
+        _refuse_filters(request.filter, request.tags)
+        check_count("names", len(request.names), self._limits.max_deletes)
+        ids = [collection.document_id(name, f"names[{index}]") for index, name in enumerate(request.names)]
+        return pb.DeleteDocumentsResponse(deleted_count=await self._searcher.delete_documents(collection, ids))
+
+    async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:  # noqa: N802, ARG002
+        """Find the nearest documents."""
+        search = request_from_proto(request)
+        return response_to_proto(await self._searcher.search(search), search.collection)
+
+
+def _refuse_filters(expression: str, tags: pb.TagFilter) -> None:
+    if expression or tags_from_proto(tags) != TagFilter():
+        raise Unimplemented("filter: filters are not built yet: see docs/roadmap.md", field="filter")
