@@ -188,9 +188,11 @@ class Batcher:
 
     def _take(self, priority: Priority, free: int) -> Batch:
         limits, lane = self._limits, self._lanes[priority]
-        # What waits is shared out over the free slots, so that no instance idles beside a large batch.
-        share = max(lane.tokens // free, limits.batch_tokens // _SMALLEST_SPLIT)
-        return take_batch(lane, priority, max_tokens=min(share, limits.batch_tokens), max_items=limits.batch_items)
+        max_tokens = limits.batch_tokens
+        if free > 1:
+            # What waits is shared out over the free slots, so that no instance idles beside a large batch.
+            max_tokens = min(max_tokens, max(lane.tokens // free, max_tokens // _SMALLEST_SPLIT))
+        return take_batch(lane, priority, max_tokens=max_tokens, max_items=limits.batch_items)
 
     def _start(self, batch: Batch, *, saturated: bool) -> None:
         now = self._clock()

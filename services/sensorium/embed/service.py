@@ -137,7 +137,7 @@ def check_count(count: int, limit: int) -> None:
 def _own_times() -> CallContext:
     """Return a context of the same call whose times start at zero: a call may embed more than once."""
     call = context.current()
-    return CallContext(call.request_id, call.deadline) if call else CallContext()
+    return CallContext(call.request_id, call.deadline) if call else CallContext("")
 
 
 def _report(call: CallContext) -> None:
