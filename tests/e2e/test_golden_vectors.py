@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from sensorium.triton.settings import TritonSettings
+from sensorium.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -28,7 +28,7 @@ class MeshProcess:
         """Start one and return without waiting for it; the environment may override every setting."""
         settings = {
             "SENSORIUM_DATA_DIR": str(folder / "data"),
-            "SENSORIUM_MODEL_REPOSITORY": str(ROOT / "model_repository"),
+            "SENSORIUM_TRITON__MODEL_REPOSITORY": str(ROOT / "model_repository"),
             "SENSORIUM_GRPC__PORT": "0",
             "SENSORIUM_HTTP__PORT": "0",
             "SENSORIUM_TELEMETRY__LOG_FORMAT": "json",

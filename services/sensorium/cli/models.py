@@ -63,8 +63,12 @@ def build(session: Session, model: Built, weights: Weights = None) -> None:
     from sensorium.cli.steps import steps
     from sensorium.triton.build import build_model
 
+    triton = settings().triton
     with steps(session.output) as progress:
-        built = asyncio.run(build_model(model, settings().model_repository, weights=weights, progress=progress))
+        building = build_model(
+            model, triton.model_repository, weights=weights, progress=progress, environment=triton.environment
+        )
+        built = asyncio.run(building)
     session.output.show({"model": model, "built": built}, f"{model} {'is built' if built else 'was built before'}")
 
 

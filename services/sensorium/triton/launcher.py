@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensorium.settings import TritonSettings
 from sensorium.triton import guard
 from sensorium.triton.installation import Installation
-from sensorium.triton.settings import TritonSettings
 
 LOOPBACK = "127.0.0.1"
 _SHIM = Path(__file__).parent / "backends/onnxruntime"

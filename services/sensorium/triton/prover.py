@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, ResourceExhausted, SensoriumError, Unavailable
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import Canary
 from sensorium.triton.client import TritonClient
 from sensorium.triton.readiness import ModelState
-from sensorium.triton.settings import TritonSettings
 
 
 @contextmanager

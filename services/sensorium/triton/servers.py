@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from sensorium.settings import TritonSettings
 from sensorium.triton.installation import find_installation
 from sensorium.triton.launcher import free_ports, prepare, sweep
 from sensorium.triton.process import TritonProcess
-from sensorium.triton.settings import TritonSettings
 
 
 class Server(Protocol):

@@ -13,12 +13,12 @@ import structlog
 
 from sensorium.errors import FailedPrecondition, Unavailable
 from sensorium.ports import Tensor
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import Canary
 from sensorium.triton.client import TritonClient
 from sensorium.triton.prover import Prover, within
 from sensorium.triton.readiness import ModelState, Phase, Readiness, TritonState
 from sensorium.triton.servers import Server, ServerFactory, server_factory
-from sensorium.triton.settings import TritonSettings
 
 _LIVE_POLL_SECONDS = 0.1
 _MISSES_ALLOWED = 1

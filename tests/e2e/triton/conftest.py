@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import ContentCanary
 from sensorium.triton.installation import find_installation
-from sensorium.triton.settings import TritonSettings
 
 ROOT = Path(__file__).parents[3]
 ENVIRONMENT = Path(os.environ.get("SENSORIUM_TRITON__ENVIRONMENT", ROOT / ".venv-triton"))

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from sensorium.errors import FailedPrecondition, Unavailable
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import ContentCanary
 from sensorium.triton.installation import find_installation
 from sensorium.triton.launcher import Ports, free_ports, prepare
 from sensorium.triton.process import TritonProcess
 from sensorium.triton.readiness import Phase, TritonState
-from sensorium.triton.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 Canaries = dict[str, ContentCanary]
@@ -85,7 +85,7 @@ async def test_while_triton_is_away_nothing_is_ready(
 
 PARENT = """
 import asyncio, sys
-from sensorium.triton.settings import TritonSettings
+from sensorium.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 async def main():

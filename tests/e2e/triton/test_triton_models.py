@@ -11,9 +11,9 @@ import structlog
 
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, Internal, NotFound, Reason, ResourceExhausted, Unavailable
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import ContentCanary
 from sensorium.triton.readiness import Phase
-from sensorium.triton.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

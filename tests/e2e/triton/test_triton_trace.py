@@ -12,7 +12,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext, format_span_id, format_trace_id
 
-from sensorium.triton.settings import TritonSettings
+from sensorium.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sensorium.settings import TritonSettings
 from sensorium.triton import guard, launcher
 from sensorium.triton.installation import Installation
 from sensorium.triton.launcher import (
@@ -16,7 +17,6 @@ from sensorium.triton.launcher import (
     triton_command,
     triton_environment,
 )
-from sensorium.triton.settings import TritonSettings
 
 PORTS = Ports(grpc=1, http=2, metrics=3)
 

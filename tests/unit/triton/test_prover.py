@@ -8,10 +8,10 @@ import pytest
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, Internal, ResourceExhausted, SensoriumError
 from sensorium.ports import InferenceServer, Tensor
+from sensorium.settings import TritonSettings
 from sensorium.triton.canary import CanaryFailed
 from sensorium.triton.prover import Prover
 from sensorium.triton.readiness import ModelState
-from sensorium.triton.settings import TritonSettings
 
 READY = ModelState(ready=True)
 
