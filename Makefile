@@ -74,6 +74,10 @@ test-parity: model .venv-parity/.synced ## Compares the model with its reference
 	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
 	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider
 
+.PHONY: test-fresh
+test-fresh: .venv/.synced ## Sets up and runs Triton in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
+	@SENSORIUM_FRESH_SUITE=$(or $(DEBIAN),bookworm) $(BIN)/pytest tests/fresh -s
+
 .PHONY: check
 check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layering and generated configs
 	@$(BIN)/ruff format $(if $(FIX),,--check) services tests tools
@@ -104,6 +108,7 @@ configs: setup ## Generates every config.pbtxt from its manifest
 lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 	@$(COMPILE) requirements/uv.in -o requirements/uv.lock
 	@$(COMPILE) --extra server --group dev pyproject.toml -o requirements/dev.lock
+	@$(COMPILE) --no-deps requirements/models.in -o requirements/models.lock
 	@$(COMPILE) --no-deps requirements/triton.in -o requirements/triton.lock
 	@$(COMPILE) --no-deps requirements/triton-gpu.in -o requirements/triton-gpu.lock
 
@@ -116,4 +121,4 @@ lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 .PHONY: clean
 clean: ## Removes environments, built models and local data
 	@rm -rf .venv .venv-triton .venv-parity .data build dist
-	@rm -rf model_repository/*/1/model.safetensors model_repository/*/1/*.stamp model_repository/*-int8/1
+	@rm -rf model_repository/*/1/model.safetensors model_repository/*/1/*.stamp model_repository/*/1/.partial-* model_repository/*-int8/1

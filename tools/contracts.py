@@ -41,7 +41,7 @@ def generate(out: Path) -> None:
         f"--grpc_python_out={out}",
         f"--mypy_out=quiet:{out}",
         # Concrete: a method that a servicer leaves out answers UNIMPLEMENTED.
-        f"--mypy_grpc_out=quiet,concrete_servicer_stubs:{out}",
+        f"--mypy_grpc_out=quiet,generate_concrete_servicer_stubs:{out}",
     )
 
 

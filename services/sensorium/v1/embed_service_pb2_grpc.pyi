@@ -78,7 +78,7 @@ class EmbedServiceAsyncStub(EmbedServiceStub):
     the sender when the server is behind. Codes as `Embed`; an error ends the stream.
     """
 
-class EmbedServiceServicer(metaclass=_abc_1.ABCMeta):
+class EmbedServiceServicer:
     """Turns text, images, audio and video into vectors.
 
     A workspace sees embedding models (`workspaces/{workspace}/models/{model}`), each described by its card. A call
@@ -88,7 +88,6 @@ class EmbedServiceServicer(metaclass=_abc_1.ABCMeta):
     others are named at the method. Every error carries `ErrorInfo` with an `ErrorReason`.
     """
 
-    @_abc_1.abstractmethod
     def GetModel(
         self,
         request: _embed_service_pb2.GetModelRequest,
@@ -96,7 +95,6 @@ class EmbedServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_embed_service_pb2.GetModelResponse, _abc.Awaitable[_embed_service_pb2.GetModelResponse]]:
         """Returns one model. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListModels(
         self,
         request: _embed_service_pb2.ListModelsRequest,
@@ -104,7 +102,6 @@ class EmbedServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_embed_service_pb2.ListModelsResponse, _abc.Awaitable[_embed_service_pb2.ListModelsResponse]]:
         """Lists the models that can be called, by id."""
 
-    @_abc_1.abstractmethod
     def Embed(
         self,
         request: _embed_service_pb2.EmbedRequest,
@@ -114,7 +111,6 @@ class EmbedServiceServicer(metaclass=_abc_1.ABCMeta):
         A bad item never fails the others. Codes: NOT_FOUND (model), RESOURCE_EXHAUSTED with `RetryInfo`.
         """
 
-    @_abc_1.abstractmethod
     def StreamEmbed(
         self,
         request_iterator: _MaybeAsyncIterator[_embed_service_pb2.StreamEmbedRequest],

@@ -174,7 +174,7 @@ class SearchServiceAsyncStub(SearchServiceStub):
     WatchCollectionJob: _aio.UnaryStreamMultiCallable[_search_service_pb2.WatchCollectionJobRequest, _search_service_pb2.WatchCollectionJobResponse]  # type: ignore[assignment]
     """Sends a job whenever it changes, and closes when it has ended. Codes: NOT_FOUND."""
 
-class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
+class SearchServiceServicer:
     """Stores documents in collections and searches them.
 
     A workspace holds collections (`workspaces/{workspace}/collections/{collection}`) and aliases
@@ -190,7 +190,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     method. Every error carries `ErrorInfo` with an `ErrorReason`.
     """
 
-    @_abc_1.abstractmethod
     def GetCollection(
         self,
         request: _search_service_pb2.GetCollectionRequest,
@@ -198,7 +197,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.GetCollectionResponse, _abc.Awaitable[_search_service_pb2.GetCollectionResponse]]:
         """Returns one collection."""
 
-    @_abc_1.abstractmethod
     def ListCollections(
         self,
         request: _search_service_pb2.ListCollectionsRequest,
@@ -206,7 +204,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ListCollectionsResponse, _abc.Awaitable[_search_service_pb2.ListCollectionsResponse]]:
         """Lists collections, by name."""
 
-    @_abc_1.abstractmethod
     def CreateCollection(
         self,
         request: _search_service_pb2.CreateCollectionRequest,
@@ -214,7 +211,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.CreateCollectionResponse, _abc.Awaitable[_search_service_pb2.CreateCollectionResponse]]:
         """Creates a collection. Codes: ALREADY_EXISTS."""
 
-    @_abc_1.abstractmethod
     def UpdateCollection(
         self,
         request: _search_service_pb2.UpdateCollectionRequest,
@@ -222,7 +218,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.UpdateCollectionResponse, _abc.Awaitable[_search_service_pb2.UpdateCollectionResponse]]:
         """Changes a collection's description, or declares more attributes. Codes: ABORTED (etag)."""
 
-    @_abc_1.abstractmethod
     def DeleteCollection(
         self,
         request: _search_service_pb2.DeleteCollectionRequest,
@@ -230,7 +225,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_search_service_pb2.DeleteCollectionResponse]]:
         """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset."""
 
-    @_abc_1.abstractmethod
     def BatchGetDocuments(
         self,
         request: _search_service_pb2.BatchGetDocumentsRequest,
@@ -238,7 +232,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.BatchGetDocumentsResponse, _abc.Awaitable[_search_service_pb2.BatchGetDocumentsResponse]]:
         """Returns documents by name, one or a status for each, in order."""
 
-    @_abc_1.abstractmethod
     def ListDocuments(
         self,
         request: _search_service_pb2.ListDocumentsRequest,
@@ -246,7 +239,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ListDocumentsResponse, _abc.Awaitable[_search_service_pb2.ListDocumentsResponse]]:
         """Lists documents, by id."""
 
-    @_abc_1.abstractmethod
     def CountDocuments(
         self,
         request: _search_service_pb2.CountDocumentsRequest,
@@ -254,7 +246,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.CountDocumentsResponse, _abc.Awaitable[_search_service_pb2.CountDocumentsResponse]]:
         """Counts documents."""
 
-    @_abc_1.abstractmethod
     def UpsertDocuments(
         self,
         request: _search_service_pb2.UpsertDocumentsRequest,
@@ -264,7 +255,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
         Codes: FAILED_PRECONDITION (contents at the search role, another model).
         """
 
-    @_abc_1.abstractmethod
     def BatchUpdateDocuments(
         self,
         request: _search_service_pb2.BatchUpdateDocumentsRequest,
@@ -272,7 +262,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.BatchUpdateDocumentsResponse, _abc.Awaitable[_search_service_pb2.BatchUpdateDocumentsResponse]]:
         """Changes tags and attributes of documents and leaves their vectors alone, one status for each, in order."""
 
-    @_abc_1.abstractmethod
     def DeleteDocuments(
         self,
         request: _search_service_pb2.DeleteDocumentsRequest,
@@ -280,7 +269,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.DeleteDocumentsResponse, _abc.Awaitable[_search_service_pb2.DeleteDocumentsResponse]]:
         """Deletes documents by name or by filter. Names that do not exist are not an error."""
 
-    @_abc_1.abstractmethod
     def StreamUpsertDocuments(
         self,
         request_iterator: _MaybeAsyncIterator[_search_service_pb2.StreamUpsertDocumentsRequest],
@@ -288,7 +276,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_search_service_pb2.StreamUpsertDocumentsResponse], _abc.AsyncIterator[_search_service_pb2.StreamUpsertDocumentsResponse]]:
         """Streams documents in by batches, for bulk work: one response for each request, in order."""
 
-    @_abc_1.abstractmethod
     def Search(
         self,
         request: _search_service_pb2.SearchRequest,
@@ -296,7 +283,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.SearchResponse, _abc.Awaitable[_search_service_pb2.SearchResponse]]:
         """Finds the documents nearest to a query. Codes: FAILED_PRECONDITION (contents at the search role, another model)."""
 
-    @_abc_1.abstractmethod
     def BatchSearch(
         self,
         request: _search_service_pb2.BatchSearchRequest,
@@ -304,7 +290,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.BatchSearchResponse, _abc.Awaitable[_search_service_pb2.BatchSearchResponse]]:
         """Runs several searches, one result or status for each, in order. Codes as `Search`."""
 
-    @_abc_1.abstractmethod
     def ExplainSearch(
         self,
         request: _search_service_pb2.ExplainSearchRequest,
@@ -312,7 +297,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ExplainSearchResponse, _abc.Awaitable[_search_service_pb2.ExplainSearchResponse]]:
         """Returns how a search would run, without running it."""
 
-    @_abc_1.abstractmethod
     def GetAlias(
         self,
         request: _search_service_pb2.GetAliasRequest,
@@ -320,7 +304,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.GetAliasResponse, _abc.Awaitable[_search_service_pb2.GetAliasResponse]]:
         """Returns one alias. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListAliases(
         self,
         request: _search_service_pb2.ListAliasesRequest,
@@ -328,7 +311,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ListAliasesResponse, _abc.Awaitable[_search_service_pb2.ListAliasesResponse]]:
         """Lists aliases, by name."""
 
-    @_abc_1.abstractmethod
     def SetAlias(
         self,
         request: _search_service_pb2.SetAliasRequest,
@@ -336,7 +318,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.SetAliasResponse, _abc.Awaitable[_search_service_pb2.SetAliasResponse]]:
         """Points an alias at a collection, at once for all later calls; makes the alias when there is none."""
 
-    @_abc_1.abstractmethod
     def DeleteAlias(
         self,
         request: _search_service_pb2.DeleteAliasRequest,
@@ -344,7 +325,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.DeleteAliasResponse, _abc.Awaitable[_search_service_pb2.DeleteAliasResponse]]:
         """Deletes an alias; the collection stays. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListSnapshots(
         self,
         request: _search_service_pb2.ListSnapshotsRequest,
@@ -352,7 +332,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ListSnapshotsResponse, _abc.Awaitable[_search_service_pb2.ListSnapshotsResponse]]:
         """Lists the snapshots of a collection, latest first."""
 
-    @_abc_1.abstractmethod
     def DeleteSnapshot(
         self,
         request: _search_service_pb2.DeleteSnapshotRequest,
@@ -360,7 +339,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.DeleteSnapshotResponse, _abc.Awaitable[_search_service_pb2.DeleteSnapshotResponse]]:
         """Deletes a snapshot. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def GetCollectionJob(
         self,
         request: _search_service_pb2.GetCollectionJobRequest,
@@ -368,7 +346,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.GetCollectionJobResponse, _abc.Awaitable[_search_service_pb2.GetCollectionJobResponse]]:
         """Returns one job. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListCollectionJobs(
         self,
         request: _search_service_pb2.ListCollectionJobsRequest,
@@ -376,7 +353,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.ListCollectionJobsResponse, _abc.Awaitable[_search_service_pb2.ListCollectionJobsResponse]]:
         """Lists jobs, latest first."""
 
-    @_abc_1.abstractmethod
     def CreateCollectionJob(
         self,
         request: _search_service_pb2.CreateCollectionJobRequest,
@@ -384,7 +360,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.CreateCollectionJobResponse, _abc.Awaitable[_search_service_pb2.CreateCollectionJobResponse]]:
         """Starts long work: rebuild the index, re-embed into another collection, snapshot, restore."""
 
-    @_abc_1.abstractmethod
     def CancelCollectionJob(
         self,
         request: _search_service_pb2.CancelCollectionJobRequest,
@@ -392,7 +367,6 @@ class SearchServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_search_service_pb2.CancelCollectionJobResponse, _abc.Awaitable[_search_service_pb2.CancelCollectionJobResponse]]:
         """Asks a job to stop. Codes: NOT_FOUND, FAILED_PRECONDITION when it has ended."""
 
-    @_abc_1.abstractmethod
     def WatchCollectionJob(
         self,
         request: _search_service_pb2.WatchCollectionJobRequest,

@@ -86,7 +86,7 @@ class TagServiceAsyncStub(TagServiceStub):
     Codes: NOT_FOUND (definition, model), RESOURCE_EXHAUSTED with `RetryInfo`.
     """
 
-class TagServiceServicer(metaclass=_abc_1.ABCMeta):
+class TagServiceServicer:
     """Tags text, images, audio and video.
 
     A workspace holds tag definitions (`workspaces/{workspace}/tagDefinitions/{tag_definition}`). Each update makes a
@@ -96,7 +96,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     others are named at the method. Every error carries `ErrorInfo` with an `ErrorReason`.
     """
 
-    @_abc_1.abstractmethod
     def GetTagDefinition(
         self,
         request: _tag_service_pb2.GetTagDefinitionRequest,
@@ -104,7 +103,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.GetTagDefinitionResponse, _abc.Awaitable[_tag_service_pb2.GetTagDefinitionResponse]]:
         """Returns one tag definition. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def ListTagDefinitions(
         self,
         request: _tag_service_pb2.ListTagDefinitionsRequest,
@@ -112,7 +110,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.ListTagDefinitionsResponse, _abc.Awaitable[_tag_service_pb2.ListTagDefinitionsResponse]]:
         """Lists tag definitions in their latest version, by name."""
 
-    @_abc_1.abstractmethod
     def ListTagDefinitionVersions(
         self,
         request: _tag_service_pb2.ListTagDefinitionVersionsRequest,
@@ -120,7 +117,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.ListTagDefinitionVersionsResponse, _abc.Awaitable[_tag_service_pb2.ListTagDefinitionVersionsResponse]]:
         """Lists the versions of one tag definition, latest first. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def CreateTagDefinition(
         self,
         request: _tag_service_pb2.CreateTagDefinitionRequest,
@@ -128,7 +124,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.CreateTagDefinitionResponse, _abc.Awaitable[_tag_service_pb2.CreateTagDefinitionResponse]]:
         """Creates a tag definition as version 1. Codes: ALREADY_EXISTS."""
 
-    @_abc_1.abstractmethod
     def UpdateTagDefinition(
         self,
         request: _tag_service_pb2.UpdateTagDefinitionRequest,
@@ -136,7 +131,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.UpdateTagDefinitionResponse, _abc.Awaitable[_tag_service_pb2.UpdateTagDefinitionResponse]]:
         """Makes a new version of a tag definition. Codes: NOT_FOUND, ABORTED (etag)."""
 
-    @_abc_1.abstractmethod
     def DeleteTagDefinition(
         self,
         request: _tag_service_pb2.DeleteTagDefinitionRequest,
@@ -144,7 +138,6 @@ class TagServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tag_service_pb2.DeleteTagDefinitionResponse, _abc.Awaitable[_tag_service_pb2.DeleteTagDefinitionResponse]]:
         """Deletes a tag definition and its versions. Codes: NOT_FOUND."""
 
-    @_abc_1.abstractmethod
     def Tag(
         self,
         request: _tag_service_pb2.TagRequest,
