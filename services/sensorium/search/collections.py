@@ -104,8 +104,8 @@ def create(connection: Connection, name: CollectionName, spec: CollectionSpec) -
     return get(connection, name).collection
 
 
-def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> None:
-    """Delete a collection at once; `purge` removes what is left of it.
+def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> str:
+    """Delete a collection at once and return its uid; `purge` removes what is left of it.
 
     Raises:
         NotFound: COLLECTION_NOT_FOUND.
@@ -118,6 +118,7 @@ def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -
             f"{name} holds {count} documents; set `force` to delete them too", reason=Reason.COLLECTION_NOT_EMPTY
         )
     connection.execute(update(collections).where(collections.c.key == stored.key).values(delete_time=moments.now()))
+    return stored.uid
 
 
 def purge(connection: Connection, limit: int) -> bool:

@@ -78,6 +78,8 @@ class Follower:
         """Make searches faster; blocks long."""
         self._unoptimised = 0
         self.index.optimise()
+        with self._applying:
+            self.index.flush(self._applied)
 
     def close(self) -> None:
         """Flush and let go of the index."""

@@ -66,7 +66,7 @@ class VectorIndex(Protocol):
         ...
 
     def flush(self, applied_seq: int) -> None:
-        """Bring all to disk, and note that changes up to `applied_seq` are there."""
+        """Bring all to disk and take `applied_seq` over, unless the index is being optimised."""
         ...
 
     def close(self) -> None:

@@ -93,10 +93,9 @@ class Library:
             except SensoriumError as error:  # Whoever uses it will see why.
                 log.warning("collection_not_opened", collection=str(name), error=error.message)
 
-    async def forget(self, name: CollectionName) -> None:
+    async def forget(self, name: CollectionName, uid: str) -> None:
         """Remove the index of a collection that was deleted."""
-        if opened := self._open.pop(name, None):
-            await asyncio.shield(self._start(self._discard(name, opened)))
+        await asyncio.shield(self._start(self._forget(name, uid)))
 
     async def close(self) -> None:
         """Flush and close every index, after what works on them."""
@@ -133,13 +132,24 @@ class Library:
             self._open[name] = OpenCollection(stored, follower)
             self._care_for(self._open[name])
 
-    async def _discard(self, name: CollectionName, opened: OpenCollection) -> None:
-        """Close and remove an index that nobody can begin to use any more."""
+    async def _forget(self, name: CollectionName, uid: str) -> None:
         async with self._turns[name]:
-            await opened.unused()
-            with suppress(IndexUnusable):
-                await self._workers.run(opened.follower.close)
+            opened = self._open.get(name)
+            if opened and opened.stored.uid == uid:
+                del self._open[name]
+                await self._put_away(opened)
+            await self._workers.run(lambda: self._indexes.discard(uid))
+
+    async def _discard(self, name: CollectionName, opened: OpenCollection) -> None:
+        """Remove an index that failed, and that nobody can begin to use any more."""
+        async with self._turns[name]:
+            await self._put_away(opened)
             await self._workers.run(lambda: self._indexes.discard(opened.stored.uid))
+
+    async def _put_away(self, opened: OpenCollection) -> None:
+        await opened.unused()
+        with suppress(IndexUnusable):
+            await self._workers.run(opened.follower.close)
 
     def _care_for(self, opened: OpenCollection) -> None:
         if opened.follower.unoptimised >= self._optimise_after and not opened.optimising:

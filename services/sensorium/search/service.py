@@ -103,8 +103,8 @@ class SearchService:
         Raises:
             FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false.
         """
-        await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
-        await self._library.forget(name)
+        uid = await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
+        await self._library.forget(name, uid)
         self._begin_chore(self._purge())
 
     async def get_documents(
@@ -120,8 +120,7 @@ class SearchService:
 
         found = await self._store.read(read)
         return [
-            fault or found.get(each) or _no_document(collection, each)
-            for each, fault in zip(ids, faults, strict=True)
+            fault or found.get(each) or _no_document(collection, each) for each, fault in zip(ids, faults, strict=True)
         ]
 
     async def list_documents(

@@ -122,9 +122,14 @@ class ZvecIndex:
 
     @_reported()
     def flush(self, applied_seq: int) -> None:
-        """Bring all to disk, and stamp it."""
-        self._collection.flush()
-        self._stamp(applied_seq, whole=False)
+        """Bring all to disk, and stamp it; while files come and go in `optimise` the older stamp stays."""
+        if not self._optimising.acquire(blocking=False):
+            return
+        try:
+            self._collection.flush()
+            self._stamp(applied_seq, whole=False)
+        finally:
+            self._optimising.release()
 
     @_reported()
     def close(self) -> None:
@@ -240,5 +245,5 @@ def _initialise(optimise_threads: int, search_threads: int) -> None:
 
 def _check(statuses: list[zvec.Status], *, missing_is_fine: bool) -> None:
     for status in statuses:
-        if not (status.ok() or (missing_is_fine and status.code() is zvec.StatusCode.NOT_FOUND)):
+        if not (status.ok() or (missing_is_fine and status.code() == zvec.StatusCode.NOT_FOUND)):
             raise IndexUnusable(status.message())

@@ -1,0 +1,112 @@
+"""Random writes, deletes, restarts and searches on zvec, compared with a dictionary and numpy."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from search_samples import NAME, document, make, near, put, unit_vectors
+
+from sensorium.model.collection import CollectionSpec
+from sensorium.model.vector import Metric
+from sensorium.search.embedded import embedded_search
+from sensorium.search.geometry import scores
+from sensorium.settings import SearchSettings
+
+# Few directions, so that vectors and scores are often equal.
+VECTORS = np.concatenate([unit_vectors(12, seed=3), 2 * unit_vectors(4, seed=3)])
+IDS = st.sampled_from([f"d{n}" for n in range(12)])
+PLACES = st.integers(0, len(VECTORS) - 1)
+SETTINGS = SearchSettings(flush_after=7, optimize_after=5)
+METRICS = st.sampled_from([Metric.DOT, Metric.EUCLIDEAN, Metric.COSINE])
+
+
+class SearchMachine(RuleBasedStateMachine):
+    """A service and what it must hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.new_event_loop()
+        self._directory = Path(tempfile.mkdtemp())
+        self._expected: dict[str, int] = {}
+        self._open()
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(work)
+
+    def _open(self) -> None:
+        self._context = embedded_search(self._directory, SETTINGS)
+        self._service = self._run(self._context.__aenter__())
+
+    def _close(self) -> None:
+        self._run(self._context.__aexit__(None, None, None))
+
+    @initialize(metric=METRICS)
+    def create(self, metric: Metric) -> None:
+        self._metric = metric
+        self._run(make(self._service, CollectionSpec(dimension=8, metric=metric)))
+
+    @rule(batch=st.lists(st.tuples(IDS, PLACES), min_size=1, max_size=6))
+    def upsert(self, batch: list[tuple[str, int]]) -> None:
+        response = self._run(put(self._service, *(document(name, VECTORS[place]) for name, place in batch)))
+        assert response.written_count == len(batch)
+        self._expected |= dict(batch)
+
+    @rule(names=st.lists(IDS, min_size=1, max_size=4))
+    def delete(self, names: list[str]) -> None:
+        deleted = self._run(self._service.delete_documents(NAME, names))
+        assert deleted == len(self._expected.keys() & set(names))
+        for name in names:
+            self._expected.pop(name, None)
+
+    @rule(place=PLACES, top_k=st.integers(1, 15))
+    def search(self, place: int, top_k: int) -> None:
+        hits = self._run(self._service.search(near(VECTORS[place], top_k=top_k))).hits
+        best = self._scores(place)
+        assert len(hits) == min(top_k, len(best))
+        # Which of several equal scores come last is open, the scores are not.
+        np.testing.assert_allclose([hit.score for hit in hits], sorted(best.values(), reverse=True)[:top_k], atol=1e-5)
+        np.testing.assert_allclose([hit.score for hit in hits], [best[hit.document.id] for hit in hits], atol=1e-5)
+        order = [(-hit.score, hit.document.id) for hit in hits]
+        assert order == sorted(order)
+
+    @rule()
+    def restart(self) -> None:
+        self._close()
+        self._open()
+
+    @precondition(lambda self: self._expected)
+    @rule()
+    def lose_the_index(self) -> None:
+        self._close()
+        shutil.rmtree(self._directory / "search" / "index", ignore_errors=True)
+        self._open()
+
+    @invariant()
+    def count(self) -> None:
+        if hasattr(self, "_metric"):
+            assert self._run(self._service.count_documents(NAME)) == len(self._expected)
+
+    def _scores(self, place: int) -> dict[str, float]:
+        if not self._expected:
+            return {}
+        rows = VECTORS[list(self._expected.values())]
+        if self._metric is Metric.COSINE:
+            rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return dict(zip(self._expected, scores(rows, VECTORS[place], self._metric).tolist(), strict=True))
+
+    def teardown(self) -> None:
+        self._close()
+        self._loop.close()
+        shutil.rmtree(self._directory)
+
+
+TestSearchMachine = SearchMachine.TestCase
+TestSearchMachine.settings = settings(
+    max_examples=8, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
