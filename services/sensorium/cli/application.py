@@ -46,8 +46,3 @@ search.register(app)
 collections.register(app)
 documents.register(app)
 models.register(app)
-
-
-def main() -> None:
-    """Run the command that the arguments name."""
-    app()

@@ -40,7 +40,7 @@ def demo(session: Session, data_dir: DataDir = None, exit_: Exit = False) -> Non
         async with app.mesh(chosen) as mesh:
             async with AsyncClient(mesh.grpc_address) as client:
                 show = Show(session.output, client, samples)
-                await show.index(await show.ready())
+                await show.index(await show.ready(mesh.readiness))
                 await show.search()
             show.tell(mesh.grpc_address, mesh.http_address)
             if not exit_:

@@ -78,10 +78,14 @@ def one_line(error: SensoriumError) -> str:
 
 def request_id(error: SensoriumError) -> str:
     """Return the id of the call that failed at a server; empty for an error of this side."""
-    notes = [note for note in getattr(error, "__notes__", []) if note.startswith(_REQUEST_NOTE)]
-    return notes[0].removeprefix(_REQUEST_NOTE) if notes else ""
+    ids = [note.removeprefix(_REQUEST_NOTE) for note in _notes(error) if note.startswith(_REQUEST_NOTE)]
+    return ids[0] if ids else ""
 
 
-def unreached(error: SensoriumError) -> bool:
-    """Return whether nobody answered: a server's own errors carry the id of the call."""
-    return isinstance(error, Unavailable) and not request_id(error)
+def hints(error: SensoriumError) -> list[str]:
+    """Return what was noted on an error to help."""
+    return [note for note in _notes(error) if not note.startswith(_REQUEST_NOTE)]
+
+
+def _notes(error: SensoriumError) -> list[str]:
+    return getattr(error, "__notes__", [])

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sensorium.cli.failures import described, one_line
+from sensorium.cli.failures import described, hints, one_line
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ class Output:
         else:
             self.messages.print("[bold red]error[/]", end=" ")
             self.say(one_line(error))
+        for hint in hints(error):
+            self.say(hint)
 
 
 def plain(value: Any) -> Any:

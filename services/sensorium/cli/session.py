@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sensorium.cli.failures import ExitStatus, exit_status, unreached
+from sensorium.cli.failures import ExitStatus, exit_status, request_id
 from sensorium.cli.output import Output
-from sensorium.errors import SensoriumError
+from sensorium.errors import SensoriumError, Unavailable
 
 if TYPE_CHECKING:
     from sensorium.client import Client
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 DEFAULT_TIMEOUT = 30.0
+START_A_MESH = (
+    "Nobody answers at {address}. Start a mesh with `sensorium up` (or `make demo`), or name another with --address."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,14 @@ class Session:
 
     @contextmanager
     def client(self) -> Iterator["Client"]:
-        """Open a client for the body."""
+        """Open a client for the body; an error because nobody answered says how to start a mesh."""
         with self.dial(self.connection) as client:
-            yield client
+            try:
+                yield client
+            except Unavailable as error:
+                if not request_id(error):
+                    error.add_note(START_A_MESH.format(address=self.connection.address))
+                raise
 
     @contextmanager
     def reporting(self) -> Iterator[None]:
@@ -58,11 +66,6 @@ class Session:
             yield
         except SensoriumError as error:
             self.output.fail(error)
-            if unreached(error):
-                self.output.say(
-                    f"Nobody answers at {self.connection.address}. Start a mesh with `sensorium up` (or `make demo`), "
-                    "or name another with --address."
-                )
             raise typer.Exit(exit_status(error)) from None
 
     def partial(self, failed: int, total: int, what: str) -> None:

@@ -1,7 +1,6 @@
 """What `sensorium demo` shows of a mesh: that it becomes ready, what it indexes, what it finds, what to try next."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from rich import box
@@ -14,12 +13,12 @@ from sensorium.cli.samples import Question, SampleSet
 from sensorium.cli.session import DEFAULT_ADDRESS
 from sensorium.client import AsyncClient, Hits
 from sensorium.errors import FailedPrecondition, NotFound, Reason, Unavailable
-from sensorium.model.embedding import ModelInfo, ModelState
+from sensorium.model.embedding import ModelInfo
+from sensorium.rpc.readiness import Readiness
 
 COLLECTION = "samples"
 DESCRIPTION = "The sample set of `sensorium demo`."
 READY_SECONDS = 120.0
-POLL_SECONDS = 0.1
 BATCH_ITEMS = 16
 HITS = 2
 TRY_NEXT = """
@@ -55,21 +54,19 @@ class Show:
         self._client = client
         self._samples = samples
 
-    async def ready(self, seconds: float = READY_SECONDS) -> ModelInfo:
-        """Return the default model as soon as it can be called.
+    async def ready(self, readiness: Readiness, seconds: float = READY_SECONDS) -> ModelInfo:
+        """Return the default model as soon as the mesh is ready, and tell meanwhile what it waits for.
 
         Raises:
-            Unavailable: It failed, or is not ready within `seconds`.
+            Unavailable: It is not ready within `seconds`.
         """
-        end = time.monotonic() + seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wait(readiness)
+        except TimeoutError:
+            reasons = "; ".join(readiness.failing().values())
+            raise Unavailable(f"not ready after {seconds:g} s: {reasons}", reason=Reason.MODEL_NOT_READY) from None
         model = await self._client.model()
-        with self._output.messages.status("") as status:
-            while model.state is ModelState.LOADING and time.monotonic() < end:
-                status.update(f"waiting for {model.name}: Triton loads it, then a canary inference must pass")
-                await asyncio.sleep(POLL_SECONDS)
-                model = await self._client.model()
-        if model.state is not ModelState.READY:
-            raise Unavailable(f"{model.name} is {model.state}: see the log", reason=Reason.MODEL_NOT_READY)
         self._output.say(f"{model.name} is ready: {model.dimension} dimensions, revision {model.revision}")
         return model
 
@@ -109,6 +106,18 @@ class Show:
         argument = "" if own else f'"{grpc_address}"'
         told = TRY_NEXT.format(grpc=grpc_address, http=http_address, named=named, argument=argument)
         self._output.show({"grpc": grpc_address, "http": http_address}, told)
+
+    async def _wait(self, readiness: Readiness) -> None:
+        terminal = self._output.messages.is_terminal
+        with self._output.messages.status("starting") as status:
+            async for _ in readiness.changes():
+                reasons = readiness.failing().values()
+                if not reasons:
+                    return
+                waiting = f"waiting: {'; '.join(reasons)}"
+                status.update(waiting)
+                if not terminal:
+                    self._output.say(waiting)
 
     async def _collection(self, model: ModelInfo) -> None:
         """Make the collection; make it again when it holds vectors of another model."""

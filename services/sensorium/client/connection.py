@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sensorium.embed import client as embed
 from sensorium.ports import Embedder, Searcher
+from sensorium.rpc.channel import open_channel
+from sensorium.search import client as search
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +29,7 @@ class Backends:
 @asynccontextmanager
 async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
     """Open a channel to a mesh. Nothing is sent before the first call, so a wrong address shows there."""
-    from sensorium.embed.client import EmbedClient
-    from sensorium.rpc.channel import open_channel
-    from sensorium.search.client import SearchClient
-
-    async with open_channel(endpoint.address, api_key=endpoint.api_key) as channel:
-        yield Backends(EmbedClient(channel), SearchClient(channel))
+    headers = {"authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
+    repeatable = {**embed.REPEATABLE, **search.REPEATABLE}
+    async with open_channel(endpoint.address, repeatable=repeatable, headers=headers) as channel:
+        yield Backends(embed.EmbedClient(channel), search.SearchClient(channel))

@@ -13,7 +13,7 @@ from sensorium.cli.output import Output
 from sensorium.cli.samples import SampleSet
 from sensorium.cli.showing import COLLECTION, Show
 from sensorium.errors import FailedPrecondition, NotFound, Unavailable
-from sensorium.model.embedding import ModelState
+from sensorium.rpc.readiness import Readiness
 
 SAMPLES = Path(__file__).resolve().parents[3] / "samples"
 
@@ -88,20 +88,25 @@ async def test_people_see_a_table(client: AsyncClient, capsys: pytest.CaptureFix
     assert "http://127.0.0.1:50051/sensorium.v1.EmbedService/Embed" in shown
 
 
-async def test_it_waits_until_the_model_is_ready(show: Show, mesh: MemoryMesh) -> None:
-    mesh.embedder.state = ModelState.LOADING
-    waiting = asyncio.create_task(show.ready())
+async def test_it_waits_until_the_mesh_is_ready_and_tells_for_what(
+    show: Show, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readiness = Readiness("embed")
+    waiting = asyncio.create_task(show.ready(readiness))
+    await asyncio.sleep(0)
+    readiness.set("embed", False, "Triton is starting")
     await asyncio.sleep(0)
     assert not waiting.done()
-    mesh.embedder.state = ModelState.READY
+    readiness.set("embed", True)
     assert (await waiting).name == "letters"
+    assert "waiting: Triton is starting" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("state", [ModelState.FAILED, ModelState.LOADING])
-async def test_a_model_that_does_not_become_ready_is_an_error(show: Show, mesh: MemoryMesh, state: ModelState) -> None:
-    mesh.embedder.state = state
-    with pytest.raises(Unavailable, match=f"letters is {state}"):
-        await show.ready(seconds=0)
+async def test_a_mesh_that_does_not_become_ready_is_an_error(show: Show) -> None:
+    readiness = Readiness("embed")
+    readiness.set("embed", False, "no libpython")
+    with pytest.raises(Unavailable, match="not ready after 0 s: no libpython"):
+        await show.ready(readiness, seconds=0)
 
 
 def test_the_sample_set_is_whole() -> None:
