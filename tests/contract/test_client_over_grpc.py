@@ -186,7 +186,7 @@ async def test_an_address_where_nobody_answers_is_unavailable(mesh: MemoryMesh) 
     assert (type(error), error.reason) == (Unavailable, Reason.BACKEND_UNAVAILABLE)
 
 
-class Recorder(grpc.GenericRpcHandler):
+class Recorder(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     """Notes what calls carry, and serves none of them."""
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sensorium import context
+from sensorium.client.connection import Backends, Endpoint
 from sensorium.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -27,6 +28,7 @@ from sensorium.model.embedding import Embedding, EmbedRequest, EmbedResponse, Mo
 from sensorium.model.names import CollectionName
 from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
 from sensorium.model.vector import Metric, Vector
+from sensorium.settings import SearchSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSION = 26
@@ -185,12 +187,12 @@ class MemoryMesh:
 
     @property
     def searcher(self) -> EmbeddingSearcher:
-        return EmbeddingSearcher(self.embedder, self.store, Limits(documents=2048, top_k=10_000))
+        return EmbeddingSearcher(self.embedder, self.store, Limits.of(SearchSettings()))
 
     @asynccontextmanager
-    async def connect(self, endpoint: object) -> AsyncIterator["MemoryMesh"]:
+    async def connect(self, endpoint: Endpoint) -> AsyncIterator[Backends]:
         """Stand in for `sensorium.client.connection.connect`."""
-        yield self
+        yield Backends(self.embedder, self.searcher)
 
 
 def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:

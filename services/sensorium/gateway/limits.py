@@ -6,7 +6,6 @@ from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.search import SearchRequest, UpsertRequest
 from sensorium.settings import SearchSettings
 
-MAX_QUERY_PARTS = 16
 MAX_INSTRUCTION_CHARACTERS = 2048
 
 
@@ -16,16 +15,18 @@ class Limits:
 
     Attributes:
         documents: Documents in one write.
+        query_parts: Parts of one query.
         top_k: Hits that one search ranks.
     """
 
     documents: int
+    query_parts: int
     top_k: int
 
     @classmethod
     def of(cls, search: SearchSettings) -> "Limits":
         """Return the limits of the search service, which refuses what is larger."""
-        return cls(documents=search.max_items, top_k=search.max_top_k)
+        return cls(documents=search.max_items, query_parts=search.max_query_parts, top_k=search.max_top_k)
 
     def check_upsert(self, request: UpsertRequest) -> None:
         """Raise InvalidArgument when a write has too many documents."""
@@ -33,7 +34,7 @@ class Limits:
 
     def check_search(self, request: SearchRequest) -> None:
         """Raise InvalidArgument when a search asks for too much."""
-        _check_count(len(request.query), MAX_QUERY_PARTS, "query")
+        _check_count(len(request.query), self.query_parts, "query")
         _check_range(request.top_k, self.top_k, "top_k")
         _check_range(len(request.instruction), MAX_INSTRUCTION_CHARACTERS, "instruction")
 

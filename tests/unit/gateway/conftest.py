@@ -138,4 +138,4 @@ def searcher() -> FakeSearcher:
 
 @pytest.fixture
 def gateway(embedder: FakeEmbedder, searcher: FakeSearcher) -> EmbeddingSearcher:
-    return EmbeddingSearcher(embedder, searcher, Limits(documents=5, top_k=100))
+    return EmbeddingSearcher(embedder, searcher, Limits(documents=5, query_parts=16, top_k=100))
