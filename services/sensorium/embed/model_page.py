@@ -1,6 +1,6 @@
 """Pages through the served models, by id."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 
 from sensorium.errors import InvalidArgument, Reason
@@ -32,6 +32,6 @@ def _token(name: str) -> str:
 
 def _name(token: str) -> str:
     try:
-        return urlsafe_b64decode(token.encode()).decode()
+        return b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
         raise InvalidArgument("page_token: is damaged", reason=Reason.PAGE_TOKEN_INVALID, field="page_token") from None

@@ -239,7 +239,10 @@ async def test_work_that_cannot_meet_its_deadline_is_refused_at_once() -> None:
         now = 10.0  # so 10 tokens a second
         runner.release(1)
         await measured
-        with context.opened(CallContext(deadline=time.monotonic() + 5)), pytest.raises(DeadlineExceeded, match=r"about 10\.0 s"):
+        with (
+            context.opened(CallContext(deadline=time.monotonic() + 5)),
+            pytest.raises(DeadlineExceeded, match=r"about 10\.0 s"),
+        ):
             await batcher.submit([ids(100)], INTERACTIVE)
     assert len(runner.batches) == 1
 
