@@ -1,0 +1,44 @@
+"""A service as a server takes it on."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+
+from grpc import aio
+
+from sensorium.v1 import embed_service_pb2_grpc, search_service_pb2_grpc, tag_service_pb2_grpc
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """One service of a server.
+
+    Attributes:
+        service: Its full name, `sensorium.v1.EmbedService`.
+        add: Adds its servicer to a server. Methods that the servicer leaves to the generated base class answer
+            UNIMPLEMENTED with reason NOT_BUILT.
+        needs: The readiness checks that must pass before its health is SERVING.
+    """
+
+    service: str
+    add: Callable[[aio.Server], None]
+    needs: Collection[str] = ()
+
+
+def embed_service(servicer: embed_service_pb2_grpc.EmbedServiceServicer, needs: Collection[str]) -> Registration:
+    """Return EmbedService as `servicer` serves it."""
+    add = partial(embed_service_pb2_grpc.add_EmbedServiceServicer_to_server, servicer)
+    return Registration("sensorium.v1.EmbedService", add, needs)
+
+
+def search_service(servicer: search_service_pb2_grpc.SearchServiceServicer, needs: Collection[str]) -> Registration:
+    """Return SearchService as `servicer` serves it."""
+    add = partial(search_service_pb2_grpc.add_SearchServiceServicer_to_server, servicer)
+    return Registration("sensorium.v1.SearchService", add, needs)
+
+
+def tag_service() -> Registration:
+    """Return TagService, which is published and not built yet."""
+    servicer = tag_service_pb2_grpc.TagServiceServicer()
+    add = partial(tag_service_pb2_grpc.add_TagServiceServicer_to_server, servicer)
+    return Registration("sensorium.v1.TagService", add)

@@ -1,0 +1,105 @@
+"""The life of a gRPC server: it listens, serves in the frame, tells its health, and drains before it ends."""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from grpc import aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from sensorium.rpc.address import check_bindable, join, taken
+from sensorium.rpc.health import HealthServicer
+from sensorium.rpc.interceptors.access_log import AccessLog
+from sensorium.rpc.interceptors.admission import Admission
+from sensorium.rpc.interceptors.frame import Frame
+from sensorium.rpc.interceptors.report import Reporter
+from sensorium.rpc.readiness import Readiness
+from sensorium.rpc.registration import Registration
+from sensorium.settings import GrpcSettings
+from sensorium.telemetry.metrics import CallMetrics
+
+ACCEPTING = "accepting"  # The readiness check of the server itself.
+_LAST_RESPONSES_SECONDS = 1.0
+
+
+class RpcServer:
+    """A gRPC server, as an async context manager.
+
+    Health is NOT_SERVING until the checks that a service needs pass, and from the first moment of draining.
+
+    Args:
+        settings: Address and limits; port 0 takes a free one.
+        services: What to serve.
+        readiness: The checks that health follows; the server adds its own, `accepting`.
+        metrics: Counts the calls.
+
+    Raises (on entering):
+        FailedPrecondition: The address is taken, or public without `allow_public`.
+    """
+
+    def __init__(
+        self, settings: GrpcSettings, services: Sequence[Registration], readiness: Readiness, metrics: CallMetrics
+    ) -> None:
+        self._settings = settings
+        self._services = services
+        self._readiness = readiness
+        self._admission = Admission(settings.max_concurrent_calls)
+        self._frame = Frame(settings, self._admission, Reporter(metrics, AccessLog()))
+        metrics.count_with(lambda: len(self._admission))
+        self._server: aio.Server
+        self.address = ""
+
+    async def __aenter__(self) -> Self:
+        check_bindable(self._settings.host, allow_public=self._settings.allow_public, section="grpc")
+        self._server = aio.server(interceptors=[self._frame], options=_options(self._settings))
+        self._add_services()
+        self.address = self._bind()
+        await self._server.start()
+        self._readiness.set(ACCEPTING, True)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Refuse new calls, give running ones `drain_seconds`, and stop. Health says NOT_SERVING meanwhile."""
+        self._readiness.set(ACCEPTING, False, "shutting down")
+        await self._admission.drain(self._settings.drain_seconds)
+        self._readiness.close()
+        await self._server.stop(_LAST_RESPONSES_SECONDS)
+
+    def _add_services(self) -> None:
+        needs = {registration.service: {ACCEPTING, *registration.needs} for registration in self._services}
+        for check in set().union(*needs.values()):
+            self._readiness.expect(check)
+        for registration in self._services:
+            registration.add(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(self._readiness, needs), self._server)
+        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection((*needs, health, reflection.SERVICE_NAME), self._server)
+
+    def _bind(self) -> str:
+        host, port = self._settings.host, self._settings.port
+        try:
+            return join(host, self._server.add_insecure_port(join(host, port)))
+        except RuntimeError as fault:
+            raise taken(host, port, "grpc") from fault
+
+
+def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
+    """Return gRPC's options (grpc/impl/channel_arg_names.h)."""
+    return [
+        # A second server on the same port is an error, not a share of its calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # Clients may ping every 10 s, calls or not; more often closes their connection.
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Finds out about clients that vanished without a word.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+    ]
