@@ -15,7 +15,7 @@ from sensorium.settings import Role, TelemetrySettings
 
 
 @contextmanager
-def exported_traces(settings: TelemetrySettings, role: Role) -> Iterator[None]:
+def traces(settings: TelemetrySettings, role: Role) -> Iterator[None]:
     """Export this process's spans while the body runs, and send the last of them when it ends.
 
     Works once per process, as OpenTelemetry allows one provider.
