@@ -15,7 +15,7 @@ from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
 from sensorium.client.queries import Query, query_parts
-from sensorium.client.upserts import DocumentError, UpsertReport
+from sensorium.client.upserts import UpsertReport, write_batch
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, Collection, CollectionSpec
 from sensorium.model.content import Content
@@ -23,7 +23,7 @@ from sensorium.model.document import Document as StoredDocument
 from sensorium.model.document import DocumentView
 from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
 from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, check_id
-from sensorium.model.search import SearchRequest, UpsertRequest, UpsertResponse
+from sensorium.model.search import SearchRequest
 from sensorium.model.vector import DType, Metric
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -201,7 +201,7 @@ class AsyncClient:
         reports = []
         start = 0
         for batch in batches(documents, batch_size, Document.size_bytes):
-            report = await self._upsert_batch(name, batch, start, priority)
+            report = await self._call(partial(write_batch, self._backends.searcher, name, batch, start, priority))
             start += len(batch)
             reports.append(report)
             if on_batch:
@@ -286,30 +286,3 @@ class AsyncClient:
         if "/" in collection:
             return CollectionName.parse(collection, "collection")
         return CollectionName(self._workspace, check_id(collection, "collection"))
-
-    async def _upsert_batch(
-        self, name: CollectionName, batch: Sequence[Document], start: int, priority: Priority
-    ) -> UpsertReport:
-        """Write one batch whose first document has the place `start`."""
-        stored, errors = _to_stored(batch)
-        response = UpsertResponse(())
-        if stored:
-            request = UpsertRequest(name, tuple(stored.values()), priority=priority)
-            response = await self._call(lambda: self._backends.searcher.upsert_documents(request))
-        errors |= {
-            index: outcome for index, outcome in zip(stored, response.outcomes, strict=True) if outcome is not None
-        }
-        failed = (DocumentError(start + index, batch[index].id, errors[index]) for index in sorted(errors))
-        return UpsertReport(len(batch), tuple(failed), response.usage, response.timings)
-
-
-def _to_stored(batch: Sequence[Document]) -> tuple[dict[int, StoredDocument], dict[int, SensoriumError]]:
-    """Return the documents of a batch that can be sent, and why the others cannot, by their place."""
-    stored: dict[int, StoredDocument] = {}
-    errors: dict[int, SensoriumError] = {}
-    for index, document in enumerate(batch):
-        try:
-            stored[index] = document.to_stored()
-        except SensoriumError as error:
-            errors[index] = error
-    return stored, errors

@@ -1,12 +1,17 @@
-"""What came of writing documents: how many are durable, and why the others are not."""
+"""Writes documents, and tells what came of it: how many are durable, and why the others are not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from sensorium.client.accounting import join_timings, join_usage
+from sensorium.client.documents import Document
 from sensorium.errors import SensoriumError
-from sensorium.model.embedding import Timings, Usage
+from sensorium.model.document import Document as StoredDocument
+from sensorium.model.embedding import Priority, Timings, Usage
+from sensorium.model.names import CollectionName
+from sensorium.model.search import UpsertRequest, UpsertResponse
+from sensorium.ports import Searcher
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,32 @@ class UpsertReport:
         for failed in self.errors:
             raise failed.error
         return self
+
+
+async def write_batch(
+    searcher: Searcher, collection: CollectionName, batch: Sequence[Document], start: int, priority: Priority
+) -> UpsertReport:
+    """Write one batch, whose first document has the place `start` among all.
+
+    A document that cannot even be sent is an error of its own, as one that the server refuses.
+    """
+    stored, errors = _to_stored(batch)
+    response = UpsertResponse(())
+    if stored:
+        response = await searcher.upsert_documents(UpsertRequest(collection, tuple(stored.values()), priority=priority))
+    outcomes = zip(stored, response.outcomes, strict=True)
+    errors |= {index: outcome for index, outcome in outcomes if outcome is not None}
+    failed = (DocumentError(start + index, batch[index].id, errors[index]) for index in sorted(errors))
+    return UpsertReport(len(batch), tuple(failed), response.usage, response.timings)
+
+
+def _to_stored(batch: Sequence[Document]) -> tuple[dict[int, StoredDocument], dict[int, SensoriumError]]:
+    """Return the documents of a batch that can be sent, and why the others cannot, by their place."""
+    stored: dict[int, StoredDocument] = {}
+    errors: dict[int, SensoriumError] = {}
+    for index, document in enumerate(batch):
+        try:
+            stored[index] = document.to_stored()
+        except SensoriumError as error:
+            errors[index] = error
+    return stored, errors
