@@ -1,0 +1,232 @@
+"""The composition root: settings become ports, ports become servers. Start reading here.
+
+What a process runs follows from its role; what it calls is in this process unless the settings name its address. Both
+ways stand behind the same ports (ports.py), so nothing below knows the difference.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from sensorium.embed.batcher import BatchLimits
+from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
+from sensorium.embed.client import EmbedClient
+from sensorium.embed.served_model import ServedModel, TextTower
+from sensorium.embed.service import EmbedLimits, EmbedService
+from sensorium.embed.servicer import EmbedServicer
+from sensorium.errors import InvalidArgument
+from sensorium.gateway.limits import Limits
+from sensorium.gateway.searcher import EmbeddingSearcher
+from sensorium.model.embedding import EmbedRole, ModelState
+from sensorium.ports import Embedder, Searcher
+from sensorium.rpc.backend import follow_health
+from sensorium.rpc.channel import open_channel
+from sensorium.rpc.readiness import Readiness
+from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
+from sensorium.rpc.server import RpcServer
+from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
+from sensorium.search.client import SearchClient
+from sensorium.search.embedded import embedded_search
+from sensorium.search.servicer import SearchServicer
+from sensorium.settings import Role, Settings, TritonSettings
+from sensorium.telemetry.endpoint import HttpEndpoint
+from sensorium.telemetry.logs import configure_logs
+from sensorium.telemetry.metrics import CallMetrics, process_registry
+from sensorium.telemetry.traces import traces
+from sensorium.triton.canary import text_canary
+from sensorium.triton.card import ModelCard, read_card, tokenizer_path
+from sensorium.triton.manifest import read_manifest
+from sensorium.triton.supervisor import Supervisor
+
+EMBED = "embed"
+SEARCH = "search"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """A running mesh, or one role of it.
+
+    Attributes:
+        grpc_address: Where it takes gRPC calls, `host:port`.
+        http_address: Where it shows /healthz, /readyz and /metrics, `host:port`.
+        readiness: What it still waits for.
+    """
+
+    grpc_address: str
+    http_address: str
+    readiness: Readiness
+
+    async def wait_ready(self) -> None:
+        """Wait until every check passes."""
+        async for _ in self.readiness.changes():
+            if not self.readiness.failing():
+                return
+
+    async def serve(self) -> None:
+        """Serve until SIGTERM or SIGINT; a second signal ends the process at once."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        async with asyncio.TaskGroup() as tasks:
+            announcing = tasks.create_task(self._announce())
+            await stopped.wait()
+            announcing.cancel()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        _log.info("stopping")
+
+    async def _announce(self) -> None:
+        await self.wait_ready()
+        _log.info("serving", grpc=self.grpc_address, http=self.http_address)
+
+
+@asynccontextmanager
+async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
+    """Run what `settings` ask for while the block is open.
+
+    Servers listen on entering; `Mesh.wait_ready` waits for models and backends. On leaving, running calls may finish,
+    then everything is closed, Triton included.
+
+    Raises:
+        SensoriumError: A setting, a file or an address is unusable; the message says which and what mends it.
+    """
+    configure_logs(settings.telemetry)
+    async with AsyncExitStack() as resources:
+        resources.enter_context(traces(settings.telemetry, settings.role))
+        parts = Parts(settings, Readiness(), resources)
+        services = await parts.services()
+        registry = process_registry()
+        http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry))
+        server = RpcServer(settings.grpc, services, parts.readiness, CallMetrics(registry))
+        await resources.enter_async_context(server)
+        _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
+        yield Mesh(server.address, http.address, parts.readiness)
+
+
+class Parts:
+    """Builds the ports that a role needs; what they hold is released by `resources`."""
+
+    def __init__(self, settings: Settings, readiness: Readiness, resources: AsyncExitStack) -> None:
+        self.settings = settings
+        self.readiness = readiness
+        self._resources = resources
+
+    async def services(self) -> list[Registration]:
+        """Return the services of this process's role."""
+        match self.settings.role:
+            case Role.EMBED:
+                return [self._embed_service(await self._local_embedder())]
+            case Role.SEARCH:
+                return [self._search_service(await self._local_searcher(), {SEARCH})]
+            case Role.ALL | Role.GATEWAY:
+                embedder, searcher = await self._embedder(), await self._searcher()
+                embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
+                return [self._embed_service(embedder), self._search_service(embedding, {EMBED, SEARCH}), tag_service()]
+
+    def _embed_service(self, embedder: Embedder) -> Registration:
+        return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
+
+    def _search_service(self, searcher: Searcher, needs: set[str]) -> Registration:
+        return search_service(SearchServicer(searcher, self.settings.search), needs)
+
+    async def _embedder(self) -> Embedder:
+        target = self._target(EMBED, self.settings.embed.target)
+        if not target:
+            return await self._local_embedder()
+        channel = await self._resources.enter_async_context(open_channel(target, repeatable=EMBED_REPEATABLE))
+        await self._follow(follow_health(channel, "sensorium.v1.EmbedService", self.readiness, EMBED))
+        return EmbedClient(channel)
+
+    async def _searcher(self) -> Searcher:
+        target = self._target(SEARCH, self.settings.search.target)
+        if not target:
+            return await self._local_searcher()
+        channel = await self._resources.enter_async_context(open_channel(target, repeatable=SEARCH_REPEATABLE))
+        await self._follow(follow_health(channel, "sensorium.v1.SearchService", self.readiness, SEARCH))
+        return SearchClient(channel)
+
+    def _target(self, section: str, target: str) -> str:
+        if self.settings.role is Role.GATEWAY and not target:
+            setting = f"SENSORIUM_{section.upper()}__TARGET"
+            raise InvalidArgument(
+                f"a gateway of its own needs the address of the {section} role: set {setting}",
+                field=f"{section}.target",
+            )
+        return target
+
+    async def _local_embedder(self) -> Embedder:
+        settings = self.settings.embed
+        cards = [read_card(self.settings.triton.model_repository, model) for model in settings.models]
+        supervisor = await self._resources.enter_async_context(_supervisor(self.settings.triton, cards))
+        await self._follow(_follow_triton(supervisor, cards[0], self.readiness))
+        service = EmbedService(
+            [served_model(card, self.settings.triton) for card in cards],
+            supervisor,
+            limits=EmbedLimits(settings.max_items, settings.max_text_bytes),
+            batch_limits=BatchLimits(
+                batch_tokens=settings.batch_tokens,
+                batch_items=settings.batch_items,
+                inflight=settings.inflight_batches,
+                queue_tokens=settings.queue_tokens,
+            ),
+            tokenizer_threads=settings.tokenizer_threads,
+        )
+        return await self._resources.enter_async_context(service)
+
+    async def _local_searcher(self) -> Searcher:
+        searcher = await self._resources.enter_async_context(
+            embedded_search(self.settings.data_dir, self.settings.search)
+        )
+        self.readiness.set(SEARCH, True)
+        return searcher
+
+    async def _follow(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` until the mesh closes."""
+        task = asyncio.create_task(work)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._resources.push_async_callback(end)
+
+
+def served_model(card: ModelCard, triton: TritonSettings) -> ServedModel:
+    """Return what the embed service must know of the model that `card` describes."""
+    manifest = read_manifest(triton.model_repository / card.tower.model)
+    tower = TextTower(
+        card.tower.model,
+        card.tower.output,
+        tokenizer_path(triton.model_repository, card),
+        max_batch_size=manifest.max_batch_size,
+        # A GPU wants few shapes; on a CPU every token of padding costs.
+        lengths=manifest.lengths if triton.config_name in {"gpu", "trt"} else (),
+    )
+    prompts = {role: prompt for role in EmbedRole if (prompt := card.prompts.for_role(role))}
+    return ServedModel(card.info(ModelState.LOADING), tower, prompts)
+
+
+def _supervisor(settings: TritonSettings, cards: list[ModelCard]) -> Supervisor:
+    towers = {card.tower.model: card for card in cards}
+    wanted = settings.model_copy(update={"models": tuple(dict.fromkeys((*towers, *settings.models)))})
+    canaries = {
+        model: text_canary(model, card.tower.output, unit_norm=card.normalized) for model, card in towers.items()
+    }
+    return Supervisor(wanted, canaries)
+
+
+async def _follow_triton(supervisor: Supervisor, default: ModelCard, readiness: Readiness) -> None:
+    """Let the embed service be ready while the default model is; others are reported by ListModels."""
+    readiness.expect(EMBED)
+    model = default.tower.model
+    async for state in supervisor.changes():
+        detail = state.models[model].error if model in state.models else state.error
+        readiness.set(EMBED, state.ready(model), detail or f"Triton is {state.phase}, {model} is not ready")
