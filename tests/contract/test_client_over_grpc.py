@@ -167,6 +167,20 @@ async def test_unavailable_is_repeated_where_that_is_harmless(remote: AsyncClien
     assert isinstance(await raised(remote.create_collection("x", model="letters")), Unavailable)
 
 
+async def test_what_is_no_unicode_is_refused_before_it_is_sent(remote: AsyncClient) -> None:
+    await remote.create_collection("garage", model="letters")
+    for call in (
+        remote.embed(["abc"], model="\udcff"),
+        remote.embed(["\udcff"]),
+        remote.search("garage", "\udcff"),
+        remote.get("garage", "\udcff"),
+    ):
+        assert isinstance(await raised(call), InvalidArgument)
+    report = await remote.upsert("garage", [Document("a", "aaa"), Document("b", "\udcff"), Document("\udcff", "c")])
+    assert [failed.index for failed in report.errors] == [1, 2]
+    assert await remote.count("garage") == 1
+
+
 class StuckEmbedder(LetterEmbedder):
     async def embed(self, request: EmbedRequest) -> EmbedResponse:
         await asyncio.Event().wait()

@@ -169,6 +169,8 @@ class MemorySearcher:
         return SearchResponse(tuple(hits), timings=Timings(search_ms=1.0))
 
     def _write(self, name: CollectionName, collection: Collection, document: Document) -> SensoriumError | None:
+        if document.source is None:
+            return InvalidArgument(f"document {document.id!r} has no vector", reason=Reason.FIELD_INVALID)
         if _row(document).size != collection.dimension:
             return InvalidArgument(
                 f"document {document.id!r} has the dimension {_row(document).size}, not {collection.dimension}",

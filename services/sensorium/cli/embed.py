@@ -53,7 +53,7 @@ def embed(
         session.client() as client,
         progress(session.output, "texts", given.count) as done,
     ):
-        for batch in batches(given.texts, 256, lambda text: len(text.encode())):
+        for batch in batches(given.texts, 256, len):
             embeddings = client.embed(batch, model=model, dtype=dtype, role=role, instruction=instruction)
             for text, result in zip(batch, embeddings.results, strict=True):
                 _show(session, text, result)

@@ -3,11 +3,12 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sensorium import context
-from sensorium.errors import ResourceExhausted
+from sensorium.errors import InvalidArgument, Reason, ResourceExhausted
 
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
@@ -32,7 +33,7 @@ class Caller:
 
     async def __call__(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what `call` returns; raise its error, the last one after repeats."""
-        with context.opened(self._context()) as opened:
+        with context.opened(self._context()) as opened, _only_unicode():
             for _ in range(self._retries):
                 try:
                     return await call()
@@ -50,6 +51,15 @@ class Caller:
         if outer is None:
             return context.CallContext(deadline=deadline)
         return context.CallContext(outer.request_id, min(deadline, outer.deadline or deadline))
+
+
+@contextmanager
+def _only_unicode() -> Iterator[None]:
+    """Refuse a name or an option that cannot be sent, such as half of a surrogate pair."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InvalidArgument(f"a text is not valid Unicode: {error.reason}", reason=Reason.REQUEST_MALFORMED) from None
 
 
 def _spread(error: ResourceExhausted) -> float | None:
