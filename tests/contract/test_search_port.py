@@ -1,0 +1,445 @@
+"""Searching gives the same results and the same errors in this process and over gRPC."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from grpc.aio import Channel
+from prometheus_client import CollectorRegistry
+from search_samples import DIMENSION, NAME, axis, document, ids, make, near, put, unit_vectors, vector
+
+from sensorium import context
+from sensorium.context import CallContext, Stage
+from sensorium.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Reason,
+    SensoriumError,
+    Unimplemented,
+)
+from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
+from sensorium.model.content import Content
+from sensorium.model.document import AttributeValue, Document, DocumentView
+from sensorium.model.embedding import Embedding
+from sensorium.model.names import CollectionName
+from sensorium.model.search import (
+    DocumentReference,
+    FacetRequest,
+    GroupBy,
+    QueryPart,
+    SearchRequest,
+    TagFilter,
+    UpsertRequest,
+)
+from sensorium.model.vector import DType, Metric, MultiVector, SparseVector, Vector
+from sensorium.ports import Searcher
+from sensorium.rpc.channel import open_channel
+from sensorium.rpc.readiness import Readiness
+from sensorium.rpc.registration import search_service
+from sensorium.rpc.server import RpcServer
+from sensorium.search.client import REPEATABLE, SearchClient
+from sensorium.search.embedded import embedded_search
+from sensorium.search.servicer import SearchServicer
+from sensorium.settings import GrpcSettings, SearchSettings
+from sensorium.telemetry.metrics import CallMetrics
+from sensorium.v1 import search_service_pb2 as pb
+from sensorium.v1.search_service_pb2_grpc import SearchServiceStub
+
+LIMITS = SearchSettings(
+    max_items=4, max_deletes=5, max_gets=5, max_top_k=50, max_page_size=3, max_query_parts=3, max_dimension=64
+)
+SPARSE = SparseVector(np.array([1, 5], np.uint32), np.array([0.5, 1], np.float32))
+NONE = CollectionName("default", "none")
+
+
+@pytest.fixture
+async def service(tmp_path: Path) -> AsyncIterator[Searcher]:
+    async with embedded_search(tmp_path, LIMITS) as service:
+        yield service
+
+
+@asynccontextmanager
+async def served(service: Searcher) -> AsyncIterator[Channel]:
+    registration = search_service(SearchServicer(service, LIMITS), ())
+    settings = GrpcSettings(port=0, drain_seconds=0)
+    async with (
+        RpcServer(settings, [registration], Readiness(), CallMetrics(CollectorRegistry())) as server,
+        open_channel(server.address, repeatable=REPEATABLE) as channel,
+    ):
+        yield channel
+
+
+@pytest.fixture(params=["local", "remote"])
+async def searcher(request: pytest.FixtureRequest, service: Searcher) -> AsyncIterator[Searcher]:
+    if request.param == "local":
+        yield service
+        return
+    async with served(service) as channel:
+        yield SearchClient(channel)
+
+
+@pytest.fixture
+async def stub(service: Searcher) -> AsyncIterator[Any]:
+    async with served(service) as channel:
+        yield SearchServiceStub(channel)
+
+
+async def refused(call: Awaitable[object], kind: type[SensoriumError], reason: Reason, field: str = "") -> None:
+    with pytest.raises(SensoriumError) as caught:
+        await call
+    assert (type(caught.value), caught.value.reason, caught.value.field) == (kind, reason, field)
+
+
+# --- Results --------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_written_is_found_as_it_was(searcher: Searcher) -> None:
+    attributes: dict[str, AttributeValue] = {
+        "text": "Füße 足",
+        "whole": -(2**63),
+        "number": 1.5,
+        "flag": False,
+        "time": datetime(2026, 1, 2, 3, 4, 5, 678901, UTC),
+        "list": ("b", "a"),
+    }
+    given = Document("ü/1", Embedding(dense=axis(0)), ("b", "a"), attributes)
+    await make(searcher)
+    written = await put(searcher, given, document("other", axis(1)))
+    assert (written.outcomes, written.written_count) == ((None, None), 2)
+    response = await searcher.search(near(axis(0), view=DocumentView(embedding=True)))
+    assert [(hit.document.id, hit.rank) for hit in response.hits] == [("ü/1", 1), ("other", 2)]
+    assert [hit.score for hit in response.hits] == pytest.approx([1, 0], abs=1e-6)
+    found = response.hits[0].document
+    assert replace(found, create_time=None, update_time=None) == given
+    assert response.timings.search_ms > 0
+    assert await searcher.get_documents(NAME, ["ü/1"], DocumentView(embedding=True)) == [found]
+    assert (await searcher.list_documents(NAME, 0, "", DocumentView(embedding=True))).items[1] == found
+    assert await searcher.delete_documents(NAME, ["ü/1", "none"]) == 1
+    assert await searcher.count_documents(NAME) == 1
+
+
+async def test_collections_are_made_told_listed_and_deleted(searcher: Searcher) -> None:
+    spec = CollectionSpec("d", "m", "r", 3, Metric.EUCLIDEAN, (AttributeField("year", AttributeType.INT),))
+    created = await searcher.create_collection(NAME, spec)
+    assert created == await searcher.get_collection(NAME)
+    assert (
+        CollectionSpec(
+            created.description,
+            created.model,
+            created.model_revision,
+            created.dimension,
+            created.metric,
+            created.attributes,
+        )
+        == spec
+    )
+    for name in ("a", "b", "c"):
+        await searcher.create_collection(CollectionName("default", name), CollectionSpec(dimension=2))
+    first = await searcher.list_collections("default", 10, "")
+    second = await searcher.list_collections("default", 10, first.next_page_token)
+    assert [[each.id for each in page.items] for page in (first, second)] == [["a", "b", "c"], ["news"]]
+    await searcher.delete_collection(NAME, force=False)
+    await refused(searcher.get_collection(NAME), NotFound, Reason.COLLECTION_NOT_FOUND)
+
+
+async def test_queries_of_several_parts_and_pages_travel(searcher: Searcher) -> None:
+    await make(searcher)
+    await put(searcher, *(document(f"d{place}", axis(place)) for place in range(4)))
+    query = (QueryPart(axis(0), 2.0), QueryPart(DocumentReference("d1")), QueryPart(axis(2), -1.0))
+    request = SearchRequest(NAME, query, top_k=4, page_size=3)
+    first = await searcher.search(request)
+    second = await searcher.search(replace(request, page_token=first.next_page_token))
+    assert ids(first.hits + second.hits) == ["d0", "d1", "d3", "d2"]
+    assert [hit.score for hit in first.hits + second.hits] == pytest.approx([2, 1, 0, -1] / np.sqrt(6), abs=1e-6)
+    assert [hit.rank for hit in second.hits] == [4]
+    assert second.next_page_token == ""
+
+
+async def test_page_sizes_are_clamped_not_refused(searcher: Searcher) -> None:
+    await make(searcher)
+    await put(searcher, *(document(f"d{place}", axis(place)) for place in range(4)))
+    assert len((await searcher.list_documents(NAME, 1000, "", DocumentView())).items) == 3
+    assert len((await searcher.search(near(axis(0), page_size=1000))).hits) == 3
+
+
+async def test_time_is_recorded_on_the_call(searcher: Searcher) -> None:
+    await make(searcher)
+    with context.opened(CallContext()) as call:
+        await searcher.search(near(axis(0)))
+    assert call.stages[Stage.SEARCH] > 0
+
+
+# --- Refusals -------------------------------------------------------------------------------------------------------
+
+
+async def test_unknown_collections_are_not_found(searcher: Searcher) -> None:
+    calls = (
+        searcher.get_collection(NONE),
+        searcher.delete_collection(NONE, force=True),
+        searcher.count_documents(NONE),
+        searcher.list_documents(NONE, 0, "", DocumentView()),
+        searcher.get_documents(NONE, ["a"], DocumentView()),
+        searcher.delete_documents(NONE, ["a"]),
+        searcher.upsert_documents(UpsertRequest(NONE, (document("a", axis(0)),))),
+        searcher.search(replace(near(axis(0)), collection=NONE)),
+    )
+    for call in calls:
+        await refused(call, NotFound, Reason.COLLECTION_NOT_FOUND)
+
+
+BAD_SPECS: list[tuple[CollectionSpec, str]] = [
+    (CollectionSpec(), "collection.dimension"),
+    (CollectionSpec(dimension=65), "collection.dimension"),
+    (CollectionSpec(dimension=-1), "collection.dimension"),
+    (CollectionSpec(model="m"), "collection.dimension"),
+    (CollectionSpec(dimension=2, description="x" * 2049), "collection.description"),
+    (CollectionSpec(dimension=2, description="\0"), "collection.description"),
+    (
+        CollectionSpec(dimension=2, attributes=(AttributeField("1", AttributeType.INT),)),
+        "collection.attributes[0].field",
+    ),
+    (
+        CollectionSpec(dimension=2, attributes=(AttributeField("a", AttributeType.INT),) * 2),
+        "collection.attributes[1].field",
+    ),
+    (
+        CollectionSpec(dimension=2, attributes=tuple(AttributeField(f"a{n}", AttributeType.INT) for n in range(65))),
+        "collection.attributes",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "field"), BAD_SPECS)
+async def test_bad_collections_are_refused(searcher: Searcher, spec: CollectionSpec, field: str) -> None:
+    await refused(searcher.create_collection(NAME, spec), InvalidArgument, Reason.FIELD_INVALID, field)
+    assert (await searcher.list_collections("default", 0, "")).items == ()
+
+
+async def test_collections_are_made_once_and_kept_while_full(searcher: Searcher) -> None:
+    await make(searcher)
+    await refused(make(searcher), AlreadyExists, Reason.RESOURCE_EXISTS)
+    bad = CollectionName("default", "Bad")
+    await refused(
+        searcher.create_collection(bad, CollectionSpec(dimension=2)),
+        InvalidArgument,
+        Reason.NAME_INVALID,
+        "collection_id",
+    )
+    await put(searcher, document("a", axis(0)))
+    await refused(searcher.delete_collection(NAME, force=False), FailedPrecondition, Reason.COLLECTION_NOT_EMPTY)
+
+
+def with_fields(**fields: Any) -> Document:
+    return replace(document("bad", axis(0)), **fields)
+
+
+def dense(found: Vector) -> Document:
+    return document("bad", found)
+
+
+BAD_DOCUMENTS: list[tuple[Document, type[SensoriumError], Reason, str]] = [
+    (document("", axis(0)), InvalidArgument, Reason.NAME_INVALID, "name"),
+    (document("x" * 513, axis(0)), InvalidArgument, Reason.NAME_INVALID, "name"),
+    (document("a\n", axis(0)), InvalidArgument, Reason.NAME_INVALID, "name"),
+    (Document("bad"), InvalidArgument, Reason.FIELD_INVALID, "embedding"),
+    (Document("bad", Embedding()), InvalidArgument, Reason.FIELD_INVALID, "embedding.dense"),
+    (Document("bad", Embedding(dense=axis(0), sparse=SPARSE)), Unimplemented, Reason.NOT_BUILT, ""),
+    (
+        Document("bad", Embedding(dense=axis(0), multi=MultiVector(bytes(4), DType.FLOAT32, 1, 1))),
+        Unimplemented,
+        Reason.NOT_BUILT,
+        "",
+    ),
+    (dense(axis(0, 3)), InvalidArgument, Reason.DIMENSION_MISMATCH, "embedding.dense"),
+    (dense(Vector(b"", DType.FLOAT32, 0)), InvalidArgument, Reason.DIMENSION_MISMATCH, "embedding.dense"),
+    (dense(Vector(bytes(31), DType.FLOAT32, 8)), InvalidArgument, Reason.VECTOR_INVALID, "embedding.dense"),
+    (dense(Vector(bytes(32), DType.FLOAT32, 8)), InvalidArgument, Reason.VECTOR_INVALID, "embedding.dense"),
+    (dense(vector(np.nan, *[1] * 7)), InvalidArgument, Reason.VECTOR_INVALID, "embedding.dense"),
+    (dense(vector(np.inf, *[1] * 7)), InvalidArgument, Reason.VECTOR_INVALID, "embedding.dense"),
+    (dense(vector(*[3e38] * 8)), InvalidArgument, Reason.VECTOR_INVALID, "embedding.dense"),
+    (
+        dense(Vector(bytes([1] * 8), DType.INT8, 8, float("nan"))),
+        InvalidArgument,
+        Reason.VECTOR_INVALID,
+        "embedding.dense",
+    ),
+    (dense(Vector(b"\1", DType.BINARY, 8)), InvalidArgument, Reason.OPTION_UNSUPPORTED, "embedding.dense"),
+    (with_fields(tags=("",)), InvalidArgument, Reason.FIELD_INVALID, "tags[0]"),
+    (with_fields(tags=("x" * 129,)), InvalidArgument, Reason.FIELD_INVALID, "tags[0]"),
+    (with_fields(tags=("\0",)), InvalidArgument, Reason.FIELD_INVALID, "tags[0]"),
+    (with_fields(tags=("a", "a")), InvalidArgument, Reason.FIELD_INVALID, "tags"),
+    (with_fields(tags=tuple(map(str, range(257)))), InvalidArgument, Reason.FIELD_INVALID, "tags"),
+    (with_fields(attributes={str(n): n for n in range(129)}), InvalidArgument, Reason.FIELD_INVALID, "attributes"),
+    (with_fields(attributes={"a": "x" * 32768, "b": "x" * 32768}), InvalidArgument, Reason.FIELD_INVALID, "attributes"),
+    (with_fields(attributes={"a": "x" * 32769}), InvalidArgument, Reason.FIELD_INVALID, "attributes['a']"),
+    (with_fields(attributes={"a": float("nan")}), InvalidArgument, Reason.FIELD_INVALID, "attributes['a']"),
+    (with_fields(attributes={"a": 2**63}), InvalidArgument, Reason.FIELD_INVALID, "attributes['a']"),
+    (with_fields(attributes={"a": ("x",) * 257}), InvalidArgument, Reason.FIELD_INVALID, "attributes['a']"),
+    (with_fields(attributes={"a\0": 1}), InvalidArgument, Reason.FIELD_INVALID, "attributes['a\\x00']"),
+    (with_fields(attributes={"": 1}), InvalidArgument, Reason.FIELD_INVALID, "attributes['']"),
+    (
+        with_fields(attributes={"year": "2026"}),
+        InvalidArgument,
+        Reason.ATTRIBUTE_TYPE_MISMATCH,
+        "attributes['year']",
+    ),
+    (with_fields(attributes={"year": True}), InvalidArgument, Reason.ATTRIBUTE_TYPE_MISMATCH, "attributes['year']"),
+]
+
+
+@pytest.mark.parametrize(("bad", "kind", "reason", "path"), BAD_DOCUMENTS)
+async def test_bad_documents_fail_alone(
+    searcher: Searcher, bad: Document, kind: type[SensoriumError], reason: Reason, path: str
+) -> None:
+    await make(searcher, CollectionSpec(dimension=8, attributes=(AttributeField("year", AttributeType.INT),)))
+    response = await put(searcher, document("good", axis(1)), bad, document("also", axis(2)))
+    good, outcome, also = response.outcomes
+    assert (good, also) == (None, None)
+    assert outcome
+    assert (type(outcome), outcome.reason) == (kind, reason)
+    assert outcome.field == (f"documents[1].{path}" if path else "")
+    assert response.written_count == 2
+    page = await searcher.list_documents(NAME, 0, "", DocumentView())
+    assert [each.id for each in page.items] == ["also", "good"]
+
+
+BAD_SEARCHES: list[tuple[dict[str, Any], type[SensoriumError], Reason, str]] = [
+    ({"query": ()}, InvalidArgument, Reason.FIELD_INVALID, "query"),
+    ({"query": (QueryPart(axis(0)),) * 4}, InvalidArgument, Reason.TOO_MANY_ITEMS, "query"),
+    ({"query": (QueryPart(axis(0), 0.0),)}, InvalidArgument, Reason.FIELD_INVALID, "query[0].weight"),
+    ({"query": (QueryPart(axis(0), float("nan")),)}, InvalidArgument, Reason.FIELD_INVALID, "query[0].weight"),
+    ({"query": (QueryPart(axis(0), float("inf")),)}, InvalidArgument, Reason.FIELD_INVALID, "query[0].weight"),
+    ({"query": (QueryPart(axis(0)), QueryPart(axis(0), -1.0))}, InvalidArgument, Reason.VECTOR_INVALID, "query"),
+    ({"query": (QueryPart(axis(0, 3)),)}, InvalidArgument, Reason.DIMENSION_MISMATCH, "query[0].vector"),
+    (
+        {"query": (QueryPart(Vector(b"123", DType.FLOAT32, 8)),)},
+        InvalidArgument,
+        Reason.VECTOR_INVALID,
+        "query[0].vector",
+    ),
+    ({"query": (QueryPart(vector(*[np.nan] * 8)),)}, InvalidArgument, Reason.VECTOR_INVALID, "query[0].vector"),
+    ({"query": (QueryPart(vector(*[0] * 8)),)}, InvalidArgument, Reason.VECTOR_INVALID, "query[0].vector"),
+    ({"query": (QueryPart(SPARSE),)}, Unimplemented, Reason.NOT_BUILT, ""),
+    (
+        {"query": (QueryPart(Content.of_text("a")),)},
+        FailedPrecondition,
+        Reason.CONTENT_NOT_EMBEDDED,
+        "query[0].content",
+    ),
+    ({"query": (QueryPart(DocumentReference("none")),)}, NotFound, Reason.DOCUMENT_NOT_FOUND, ""),
+    ({"query": (QueryPart(DocumentReference("\n")),)}, InvalidArgument, Reason.NAME_INVALID, "query[0].document"),
+    ({"top_k": -1}, InvalidArgument, Reason.FIELD_INVALID, "top_k"),
+    ({"top_k": 51}, InvalidArgument, Reason.FIELD_INVALID, "top_k"),
+    ({"page_size": -1}, InvalidArgument, Reason.FIELD_INVALID, "page_size"),
+    ({"page_token": "x"}, InvalidArgument, Reason.PAGE_TOKEN_INVALID, "page_token"),
+    ({"score_threshold": float("nan")}, InvalidArgument, Reason.FIELD_INVALID, "score_threshold"),
+    ({"model": "other"}, FailedPrecondition, Reason.MODEL_MISMATCH, "model"),
+    ({"model_revision": "r2"}, FailedPrecondition, Reason.MODEL_MISMATCH, "model_revision"),
+    ({"filter": "year > 1"}, Unimplemented, Reason.NOT_BUILT, "filter"),
+    ({"tags": TagFilter(any=("a",))}, Unimplemented, Reason.NOT_BUILT, "tags"),
+    ({"facets": (FacetRequest("tags"),)}, Unimplemented, Reason.NOT_BUILT, "facets"),
+    ({"group_by": GroupBy("year")}, Unimplemented, Reason.NOT_BUILT, "group_by"),
+]
+
+
+@pytest.mark.parametrize(("fields", "kind", "reason", "field"), BAD_SEARCHES)
+async def test_bad_searches_are_refused(
+    searcher: Searcher, fields: dict[str, Any], kind: type[SensoriumError], reason: Reason, field: str
+) -> None:
+    await make(searcher, CollectionSpec(model="m", model_revision="r1", dimension=DIMENSION))
+    await refused(searcher.search(replace(near(axis(0)), **fields)), kind, reason, field)
+
+
+async def test_writes_of_another_model_or_of_contents_change_nothing(searcher: Searcher) -> None:
+    await make(searcher, CollectionSpec(model="m", model_revision="r1", dimension=DIMENSION))
+    good = document("a", axis(0))
+    other = UpsertRequest(NAME, (good,), model="other")
+    await refused(searcher.upsert_documents(other), FailedPrecondition, Reason.MODEL_MISMATCH, "model")
+    content = put(searcher, good, Document("b", Content.of_text("b")))
+    await refused(content, FailedPrecondition, Reason.CONTENT_NOT_EMBEDDED, "documents[1].content")
+    assert await searcher.count_documents(NAME) == 0
+
+
+@pytest.mark.parametrize("count", [0, 6, 100_000])
+async def test_no_items_and_too_many_are_refused(searcher: Searcher, count: int) -> None:
+    await make(searcher)
+    reason = Reason.TOO_MANY_ITEMS if count else Reason.FIELD_INVALID
+    names = ["a"] * count
+    await refused(searcher.get_documents(NAME, names, DocumentView()), InvalidArgument, reason, "names")
+    await refused(searcher.delete_documents(NAME, names), InvalidArgument, reason, "names")
+    writes = searcher.upsert_documents(UpsertRequest(NAME, (document("a", axis(0)),) * count))
+    await refused(writes, InvalidArgument, reason, "documents")
+
+
+async def test_bad_page_sizes_and_tokens_of_lists_are_refused(searcher: Searcher) -> None:
+    await make(searcher)
+    calls: list[Callable[[int, str], Awaitable[object]]] = [
+        lambda size, token: searcher.list_collections("default", size, token),
+        lambda size, token: searcher.list_documents(NAME, size, token, DocumentView()),
+    ]
+    for call in calls:
+        await refused(call(-1, ""), InvalidArgument, Reason.FIELD_INVALID, "page_size")
+        await refused(call(1, "x"), InvalidArgument, Reason.PAGE_TOKEN_INVALID, "page_token")
+
+
+async def test_an_expired_deadline_is_told_and_changes_nothing(searcher: Searcher) -> None:
+    await make(searcher)
+    with context.opened(CallContext(deadline=time.monotonic() - 1)):
+        await refused(searcher.search(near(axis(0))), DeadlineExceeded, Reason.DEADLINE_EXCEEDED)
+        await refused(put(searcher, document("a", axis(0))), DeadlineExceeded, Reason.DEADLINE_EXCEEDED)
+    assert await searcher.count_documents(NAME) == 0
+
+
+# --- What only the wire can carry -----------------------------------------------------------------------------------
+
+
+async def test_names_of_another_collection_fail_alone(stub: Any, service: Searcher) -> None:
+    await make(service)
+    name = "workspaces/default/collections/other/documents/a"
+    response = await stub.BatchGetDocuments(pb.BatchGetDocumentsRequest(parent=str(NAME), names=[name, "documents/b"]))
+    assert [result.error.code for result in response.results] == [3, 5]
+
+
+async def test_published_fields_that_are_not_built_say_so(stub: Any, service: Searcher) -> None:
+    await make(service)
+    parent = str(NAME)
+    calls = (
+        stub.ListDocuments(pb.ListDocumentsRequest(parent=parent, filter="a = 1")),
+        stub.CountDocuments(pb.CountDocumentsRequest(parent=parent, tags=pb.TagFilter(none=["a"]))),
+        stub.Search(pb.SearchRequest(parent="workspaces/default/aliases/a")),
+    )
+    for call, field in zip(calls, ("filter", "filter", "parent"), strict=True):
+        await refused(call, Unimplemented, Reason.NOT_BUILT, field)
+    delete = pb.DeleteDocumentsRequest(parent=parent, filter="a = 1")
+    await refused(stub.DeleteDocuments(delete), Unimplemented, Reason.NOT_BUILT, "filter")
+    await refused(stub.BatchSearch(pb.BatchSearchRequest()), Unimplemented, Reason.NOT_BUILT)
+
+
+async def test_unset_parts_and_bad_names_are_refused(stub: Any, service: Searcher) -> None:
+    await make(service)
+    await refused(stub.GetCollection(pb.GetCollectionRequest(name="x")), InvalidArgument, Reason.NAME_INVALID, "name")
+    empty = pb.SearchRequest(parent=str(NAME), query=[pb.QueryPart()])
+    await refused(stub.Search(empty), InvalidArgument, Reason.FIELD_INVALID, "query[0]")
+    unknown = pb.CreateCollectionRequest(collection_id="a", collection=pb.Collection(metric=9))  # type: ignore[arg-type]
+    await refused(stub.CreateCollection(unknown), InvalidArgument, Reason.FIELD_INVALID, "collection.metric")
+
+
+async def test_many_documents_travel_in_one_write(stub: Any, service: Searcher) -> None:
+    await make(service)
+    vectors = unit_vectors(4)
+    request = pb.UpsertDocumentsRequest(parent="collections/news")
+    for row, components in enumerate(vectors):
+        written = request.documents.add(name=f"documents/d{row}")
+        written.embedding.dense.data = components.tobytes()
+        written.embedding.dense.dimension = DIMENSION
+    assert (await stub.UpsertDocuments(request)).written_count == 4
+    assert await service.count_documents(NAME) == 4
