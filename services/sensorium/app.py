@@ -6,8 +6,8 @@ ways stand behind the same ports (ports.py), so nothing below knows the differen
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,11 +57,13 @@ class Mesh:
         grpc_address: Where it takes gRPC calls, `host:port`.
         http_address: Where it shows /healthz, /readyz and /metrics, `host:port`.
         readiness: What it still waits for.
+        stopping: Set when the process was asked to stop.
     """
 
     grpc_address: str
     http_address: str
     readiness: Readiness
+    stopping: asyncio.Event
 
     async def wait_ready(self) -> None:
         """Wait until every check passes."""
@@ -70,22 +72,32 @@ class Mesh:
                 return
 
     async def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT; a second signal ends the process at once."""
-        stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
-        async with asyncio.TaskGroup() as tasks:
-            announcing = tasks.create_task(self._announce())
-            await stopped.wait()
+        """Serve until SIGTERM or SIGINT; a second signal does not wait for what is still at work."""
+        with _signals(self.stopping, signal.SIGINT):
+            announcing = asyncio.create_task(self._announce())
+            await self.stopping.wait()
             announcing.cancel()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
         _log.info("stopping")
 
     async def _announce(self) -> None:
         await self.wait_ready()
         _log.info("serving", grpc=self.grpc_address, http=self.http_address)
+
+
+@contextmanager
+def _signals(event: asyncio.Event, number: signal.Signals) -> Iterator[None]:
+    """Let the signal set `event` during the body, the first time; after that it does what it always does."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.remove_signal_handler(number)
+        event.set()
+
+    loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
 
 
 @asynccontextmanager
@@ -99,7 +111,9 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
         SensoriumError: A setting, a file or an address is unusable; the message says which and what mends it.
     """
     configure_logs(settings.telemetry)
+    stopping = asyncio.Event()
     async with AsyncExitStack() as resources:
+        resources.enter_context(_signals(stopping, signal.SIGTERM))
         resources.enter_context(traces(settings.telemetry, settings.role))
         parts = Parts(settings, Readiness(), resources)
         services = await parts.services()
@@ -108,7 +122,7 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
         server = RpcServer(settings.grpc, services, parts.readiness, CallMetrics(registry))
         await resources.enter_async_context(server)
         _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
-        yield Mesh(server.address, http.address, parts.readiness)
+        yield Mesh(server.address, http.address, parts.readiness, stopping)
 
 
 class Parts:

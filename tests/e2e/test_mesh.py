@@ -115,8 +115,7 @@ def test_kill_9_leaves_no_triton_behind_and_loses_no_write(own_mesh: MeshProcess
 def test_the_mesh_answers_again_after_triton_dies(own_mesh: MeshProcess) -> None:
     with Client(own_mesh.grpc_address) as client:
         before = client.embed(["a red bicycle"]).vectors
-        triton = own_mesh.wait_for("triton_started")["pid"]
-        os.kill(triton, signal.SIGKILL)
+        os.kill(own_mesh.triton(), signal.SIGKILL)
         wait_until(lambda: http_get(own_mesh.http_address, "/readyz")[0] == 503)
         assert http_get(own_mesh.http_address, "/healthz")[0] == 200
         wait_until(lambda: http_get(own_mesh.http_address, "/readyz")[0] == 200)
@@ -124,7 +123,7 @@ def test_the_mesh_answers_again_after_triton_dies(own_mesh: MeshProcess) -> None
 
 
 def test_calls_during_an_outage_of_triton_say_unavailable(own_mesh: MeshProcess) -> None:
-    os.kill(own_mesh.wait_for("triton_started")["pid"], signal.SIGKILL)
+    os.kill(own_mesh.triton(), signal.SIGKILL)
     wait_until(lambda: http_get(own_mesh.http_address, "/readyz")[0] == 503)
     with Client(own_mesh.grpc_address, timeout=2) as client:
         try:

@@ -34,7 +34,7 @@ class MeshProcess:
             "SENSORIUM_TELEMETRY__LOG_FORMAT": "json",
         }
         log = folder / "mesh.log"
-        with log.open("ab") as stream:
+        with log.open("wb") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-m", "sensorium", "up", *arguments],
                 env={**os.environ, **settings, **environment},
@@ -78,6 +78,14 @@ class MeshProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise AssertionError(f"it did not stop; the log ends with:\n{self.log.read_text()[-4000:]}") from None
+
+    def triton(self) -> int:
+        """Return the process id of its Triton server."""
+        for child in self.descendants():
+            command = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0]
+            if command.endswith(b"tritonserver"):
+                return child
+        raise AssertionError("there is no Triton")
 
     def descendants(self) -> list[int]:
         """Return the ids of the processes below it: Triton and its model instances."""
