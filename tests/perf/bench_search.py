@@ -37,7 +37,8 @@ def clustered(count: int, dimension: int, rng: np.random.Generator) -> Matrix:
     """Return unit vectors around random centres, shape [count, dimension]."""
     centres = rng.standard_normal((CLUSTERS, dimension))
     points = centres[rng.integers(0, CLUSTERS, count)] + 0.8 * rng.standard_normal((count, dimension))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    units: Matrix = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return units
 
 
 def recall(vectors: Matrix, queries: Matrix, found: list[list[str]]) -> float:
@@ -124,10 +125,10 @@ async def measure(count: int, dimension: int, searches: int) -> dict[str, object
         async with embedded_search(Path(directory), settings) as service:
             await through_service(service, queries[:1])
             reopened = time.perf_counter() - started
-            *times, found = await through_service(service, queries)
-        service_figures = summary(times[0], times[1], recall(vectors, queries, found))
-        *times, found = directly(Path(directory) / "raw", vectors, queries)
-        zvec_figures = summary(times[0], times[1], recall(vectors, queries, found))
+            seconds, cpu, found = await through_service(service, queries)
+        service_figures = summary(seconds, cpu, recall(vectors, queries, found))
+        seconds, cpu, found = directly(Path(directory) / "raw", vectors, queries)
+        zvec_figures = summary(seconds, cpu, recall(vectors, queries, found))
     return {
         "documents": count,
         "dimension": dimension,

@@ -20,7 +20,8 @@ DIMENSION = 8
 def unit_vectors(count: int, seed: int = 0, dimension: int = DIMENSION) -> NDArray[np.float32]:
     """Return random directions, shape [count, dimension]."""
     points = np.random.default_rng(seed).standard_normal((count, dimension))
-    return (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    units: NDArray[np.float32] = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
+    return units
 
 
 def vector(*components: float) -> Vector:

@@ -245,5 +245,5 @@ def _initialise(optimise_threads: int, search_threads: int) -> None:
 
 def _check(statuses: list[zvec.Status], *, missing_is_fine: bool) -> None:
     for status in statuses:
-        if not (status.ok() or (missing_is_fine and status.code() == zvec.StatusCode.NOT_FOUND)):
+        if not (status.ok() or (missing_is_fine and status.code().name == "NOT_FOUND")):
             raise IndexUnusable(status.message())

@@ -8,7 +8,7 @@ from search_samples import DIMENSION, NAME, axis, document, ids_near, make, put
 
 from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason, ResourceExhausted
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
-from sensorium.model.document import Document, DocumentView
+from sensorium.model.document import AttributeValue, Document, DocumentView
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import CollectionName
 from sensorium.model.search import UpsertRequest
@@ -19,7 +19,7 @@ from sensorium.search.writer import Writer
 
 
 async def test_documents_come_back_as_they_were_given(service: SearchService) -> None:
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "text": "Füße 足",
         "whole": -(2**63),
         "number": 1.0,

@@ -10,7 +10,7 @@ from sensorium.errors import InvalidArgument, NotFound, Reason
 from sensorium.model.collection import CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
-from sensorium.model.search import DocumentReference, QueryPart, SearchRequest, UpsertRequest
+from sensorium.model.search import DocumentReference, Hit, QueryPart, SearchRequest, UpsertRequest
 from sensorium.model.vector import DType, Metric, Vector
 from sensorium.search.geometry import scores, unit_rows
 from sensorium.search.service import SearchService
@@ -112,7 +112,8 @@ async def test_pages_follow_one_another_without_gaps(service: SearchService) -> 
     await make(service)
     await put(service, *(document(f"d{row}", each) for row, each in enumerate(vectors)))
     whole = (await service.search(near(vectors[0], top_k=25))).hits
-    found, token = [], ""
+    found: list[Hit] = []
+    token = ""
     while True:
         page = await service.search(near(vectors[0], top_k=25, page_size=10, page_token=token))
         found += page.hits
