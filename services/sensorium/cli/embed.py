@@ -51,7 +51,7 @@ def embed(
     with (
         _given(texts, file) as given,
         session.client() as client,
-        progress(session.output, "texts", given.count) as done,
+        progress(session.output, "texts", given.count, prints_results=True) as done,
     ):
         for batch in batches(given.texts, 256, len):
             embeddings = client.embed(batch, model=model, dtype=dtype, role=role, instruction=instruction)

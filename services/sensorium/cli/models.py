@@ -45,7 +45,14 @@ def show(session: Session, model: Name = "") -> None:
 
     with session.client() as client:
         found = client.model(model)
-    session.output.show(found, Group(models_table([found]), found.description))
+    session.output.show(
+        found,
+        Group(
+            models_table([found]),
+            found.description,
+            f"Languages: {', '.join(found.languages)}. Licence: {found.license}.",
+        ),
+    )
 
 
 @group.command()

@@ -14,8 +14,11 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress(output: Output, description: str, total: int | None) -> Iterator[Advance]:
-    """Show a bar during the body, which is given the function to call with how many more items are done."""
+def progress(output: Output, description: str, total: int | None, *, prints_results: bool = False) -> Iterator[Advance]:
+    """Show a bar during the body, which is given the function to call with how many more items are done.
+
+    A body that prints results meanwhile has no bar on a terminal that shows them: the two would mix.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -44,7 +47,7 @@ def progress(output: Output, description: str, total: int | None) -> Iterator[Ad
         TextColumn("left"),
         TimeRemainingColumn(),
         console=output.messages,
-        disable=not output.messages.is_terminal,
+        disable=not output.messages.is_terminal or (prints_results and output.results.is_terminal),
     )
     with bar:
         task = bar.add_task(description, total=total)

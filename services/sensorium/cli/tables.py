@@ -41,8 +41,8 @@ def documents_table(documents: "Iterable[Document]") -> "Table":
 
 
 def models_table(models: "Iterable[ModelInfo]") -> "Table":
-    """Return embedding models with their state and what they take and give."""
-    table = _table("model", "state", "revision", "dimension", "tokens", "languages", "licence")
+    """Return embedding models with their state, and the dimension and tokens that they give and take."""
+    table = _table("model", "state", "revision", "dimension", "tokens")
     for each in models:
         _add(
             table,
@@ -51,8 +51,6 @@ def models_table(models: "Iterable[ModelInfo]") -> "Table":
             each.revision,
             str(each.dimension),
             str(each.max_token_count),
-            ", ".join(each.languages),
-            each.license,
         )
     return table
 
@@ -64,7 +62,8 @@ def _table(*columns: str, title: str = "") -> "Table":
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
         numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        whole = column in {"collection", "model", "revision"}
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return table
 
 
