@@ -1,0 +1,84 @@
+"""Each role as a process of its own: the gateway finds the others by their addresses and follows their health."""
+
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from mesh_process import MeshProcess
+
+from sensorium import Client, Document
+from sensorium.errors import FailedPrecondition, Reason
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Three processes that are one mesh."""
+
+    gateway: MeshProcess
+    embed: MeshProcess
+    search: MeshProcess
+
+
+@pytest.fixture
+def roles(tmp_path: Path) -> Iterator[Roles]:
+    started = []
+
+    def start(role: str, **environment: str) -> MeshProcess:
+        folder = tmp_path / role
+        folder.mkdir()
+        started.append(MeshProcess.start(folder, "--role", role, **environment))
+        return started[-1]
+
+    try:
+        embed, search = start("embed"), start("search")
+        targets = {
+            "SENSORIUM_EMBED__TARGET": embed.wait_serving().grpc_address,
+            "SENSORIUM_SEARCH__TARGET": search.wait_serving().grpc_address,
+        }
+        yield Roles(start("gateway", **targets).wait_serving(), embed, search)
+    finally:
+        for process in reversed(started):
+            process.stop(signal.SIGKILL)
+
+
+def readiness(process: MeshProcess) -> int:
+    try:
+        with urllib.request.urlopen(f"http://{process.http_address}/readyz", timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def wait_for_readiness(process: MeshProcess, status: int) -> None:
+    end = time.monotonic() + 30
+    while readiness(process) != status:
+        assert time.monotonic() < end, f"/readyz never said {status}"
+        time.sleep(0.05)
+
+
+def test_three_processes_answer_as_one(roles: Roles) -> None:
+    with Client(roles.gateway.grpc_address) as client:
+        client.create_collection("vehicles", model="all-minilm-l6-v2")
+        client.upsert("vehicles", [Document("bike", text="a red bicycle"), Document("car", text="a blue car")])
+        assert next(iter(client.search("vehicles", "two wheels", top_k=1))).document.id == "bike"
+
+
+def test_contents_at_the_search_role_are_refused(roles: Roles) -> None:
+    with Client(roles.gateway.grpc_address) as client:
+        client.create_collection("vehicles", model="all-minilm-l6-v2")
+    with Client(roles.search.grpc_address) as client, pytest.raises(FailedPrecondition) as raised:
+        client.search("vehicles", "two wheels")
+    assert raised.value.reason is Reason.CONTENT_NOT_EMBEDDED
+
+
+def test_the_gateway_is_ready_only_while_its_backends_are(roles: Roles) -> None:
+    assert readiness(roles.gateway) == 200
+    roles.search.stop(signal.SIGKILL)
+    wait_for_readiness(roles.gateway, 503)
+    with Client(roles.gateway.grpc_address) as client:
+        assert client.embed("a red bicycle").vectors.shape == (1, 384)
