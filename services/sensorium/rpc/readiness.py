@@ -34,13 +34,16 @@ class Readiness:
         }
 
     async def changes(self) -> AsyncIterator[None]:
-        """Yield at once and then after each change, until `close`; a slow follower skips to the latest."""
+        """Yield at once and then after each change, the last one before `close` included.
+
+        A slow follower skips to the latest.
+        """
         while True:
-            changed = self._changed
+            changed, closed = self._changed, self._closed
             yield
-            await changed.wait()
-            if self._closed:
+            if closed:
                 return
+            await changed.wait()
 
     def close(self) -> None:
         """End every `changes`."""

@@ -43,9 +43,11 @@ _REASONS = frozenset(Reason)
 
 # Trailers travel as headers: clients refuse more than 8 KiB of them. The message travels twice, once percent-encoded
 # (a byte becomes three) and once in the details (base64), so these bounds keep the whole below 8 KiB.
-_MESSAGE_BYTES = 800
+_MESSAGE_BYTES = 600
 _FIELD_BYTES = 200
-_METADATA_BYTES = 2_000
+_METADATA_ENTRIES = 16
+_METADATA_KEY_BYTES = 40
+_METADATA_BYTES = 1_500
 
 
 class _Details(NamedTuple):
@@ -65,8 +67,8 @@ def to_status(error: SensoriumError, request_id: str = "") -> Status:
     """Return the `google.rpc.Status` of an error, for a call's trailers or for one item of a batch.
 
     Details are `ErrorInfo` always (with `request_id` in its metadata when it is given), `BadRequest` when the error
-    names a field, and `RetryInfo` when it says when to come back. Long texts are cut: the message to 800 bytes, the
-    field to 200, and metadata values until all fit in 2,000.
+    names a field, and `RetryInfo` when it says when to come back. Long texts are cut: the message to 600 bytes, the
+    field to 200, and metadata to 16 values of 1,500 bytes in all.
     """
     message = _cut(error.message, _MESSAGE_BYTES)
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=_metadata(error, request_id))
@@ -118,8 +120,9 @@ def _of_grpc_itself(fault: grpc.aio.AioRpcError) -> SensoriumError:
 
 def _metadata(error: SensoriumError, request_id: str) -> dict[str, str]:
     """Return an error's metadata and the request id, every value cut to its share of what fits."""
-    share = _METADATA_BYTES // max(len(error.metadata), 1)
-    kept = {_cut(key, 64): _cut(value, share) for key, value in list(error.metadata.items())[:16]}
+    entries = list(error.metadata.items())[:_METADATA_ENTRIES]
+    share = _METADATA_BYTES // max(len(entries), 1)
+    kept = {_cut(key, _METADATA_KEY_BYTES): _cut(value, share) for key, value in entries}
     return kept | ({REQUEST_ID: request_id} if request_id else {})
 
 
