@@ -103,6 +103,7 @@ class Follower:
             with self._applying:
                 self._apply()
             self._check_count()
+            self._flush_if_due()
         except BaseException:
             with suppress(IndexUnusable):
                 self.index.close()

@@ -82,10 +82,13 @@ class Library:
 
         await self.run(name, work)
 
-    async def open_all(self) -> None:
-        """Remove the indexes of collections that are gone and open the others, so that first searches need not wait."""
+    async def tidy(self) -> None:
+        """Remove the indexes of collections that are gone; before any collection is made or used."""
         known = await self._store.read(collections.uids)
         await self._workers.run(lambda: self._indexes.retain(known))
+
+    async def open_all(self) -> None:
+        """Open one collection after another, so that first searches need not wait."""
         for name in await self._store.read(collections.names):
             try:
                 async with self.use(name):

@@ -60,6 +60,7 @@ class SearchService:
         self._chores: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        await self._library.tidy()
         self._begin_chore(self._purge())
         self._begin_chore(self._library.open_all())
         return self
