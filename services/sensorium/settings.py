@@ -62,7 +62,10 @@ class EmbedSettings(Section):
     max_items: int = Field(2048, description="Contents in one call.")
     max_text_bytes: int = Field(MEBIBYTE, description="One text, before it is tokenised.")
     tokenizer_threads: int = 2
-    batch_tokens: int = Field(2048, description="The most tokens, padding included, of one inference request.")
+    batch_tokens: int = Field(
+        512,
+        description="The most tokens, padding included, of one inference request; more pays on a GPU alone.",
+    )
     batch_items: int = Field(64, description="The most texts of one inference request.")
     inflight_batches: int = Field(3, description="Inference requests under way for one model.")
     queue_tokens: int = Field(

@@ -7,7 +7,7 @@ from sensorium.embed.work import Item
 from sensorium.model.embedding import Priority
 
 # One more inference request costs about as much as this much padding (docs/limits.md says how that was measured).
-_PADDING_TOKENS = 24
+_PADDING_TOKENS = 16
 _PADDING_SHARE = 0.05
 
 
