@@ -8,10 +8,10 @@ import pytest
 from framed import Framed, framed
 from grpc import aio
 from opentelemetry import trace
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from otlp_sinks import grpc_sink
 
 from sensorium import errors
 from sensorium.rpc.channel import open_channel
@@ -99,30 +99,11 @@ async def test_a_stream_is_one_span_on_each_side(spans: InMemorySpanExporter) ->
     assert (len(found["CLIENT"]), len(found["SERVER"])) == (1, 1)
 
 
-class Sink(trace_service_pb2_grpc.TraceServiceServicer):
-    """Receives what is exported."""
-
-    def __init__(self) -> None:
-        self.received: asyncio.Queue[trace_service_pb2.ExportTraceServiceRequest] = asyncio.Queue()
-
-    async def Export(  # noqa: N802
-        self, request: trace_service_pb2.ExportTraceServiceRequest, context: object
-    ) -> trace_service_pb2.ExportTraceServiceResponse:
-        self.received.put_nowait(request)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 async def test_spans_arrive_at_the_configured_otlp_endpoint() -> None:
-    sink, server = Sink(), aio.server()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(sink, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    settings = TelemetrySettings(otlp_endpoint=f"http://127.0.0.1:{port}")
-    provider: TracerProvider = tracer_provider(settings, Role.EMBED, otlp_processor(settings))
-    provider.get_tracer("test").start_span("a call").end()
-    await asyncio.to_thread(provider.shutdown)
-    [exported] = (await sink.received.get()).resource_spans
-    await server.stop(None)
-    service = {attribute.key: attribute.value.string_value for attribute in exported.resource.attributes}
-    assert service["service.name"] == "sensorium-embed"
-    assert [span.name for scope in exported.scope_spans for span in scope.spans] == ["a call"]
+    with grpc_sink() as sink:
+        settings = TelemetrySettings(otlp_endpoint=sink.endpoint)
+        provider: TracerProvider = tracer_provider(settings, Role.EMBED, otlp_processor(settings))
+        provider.get_tracer("test").start_span("a call").end()
+        await asyncio.to_thread(provider.shutdown)
+        sent = await asyncio.to_thread(sink.spans.get, timeout=5)
+    assert (sent.service, sent.name) == ("sensorium-embed", "a call")
