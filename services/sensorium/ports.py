@@ -60,8 +60,10 @@ class Searcher(Protocol):
         """Return a page of the workspace's collections, by id."""
         ...
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
-        """Create a collection. Raises AlreadyExists."""
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
+        """Create a collection. Raises AlreadyExists, unless the same `request_id`, which is not empty, created it."""
         ...
 
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:

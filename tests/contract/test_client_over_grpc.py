@@ -164,7 +164,9 @@ async def test_unavailable_is_repeated_where_that_is_harmless(remote: AsyncClien
     mesh.embedder.errors = [Unavailable("loading"), Unavailable("loading")]
     assert (await remote.embed(["abc"])).vectors.shape == (1, 26)
     mesh.embedder.errors = [Unavailable("loading")]
-    assert isinstance(await raised(remote.create_collection("x", model="letters")), Unavailable)
+    assert (await remote.create_collection("x", model="letters")).id == "x"
+    mesh.searcher.errors = [Unavailable("loading")]
+    assert isinstance(await raised(remote.delete_collection("x")), Unavailable)
 
 
 async def test_what_is_no_unicode_is_refused_before_it_is_sent(remote: AsyncClient) -> None:

@@ -127,6 +127,15 @@ async def test_what_is_written_is_found_as_it_was(searcher: Searcher) -> None:
     assert await searcher.count_documents(NAME) == 1
 
 
+async def test_a_repeated_creation_is_harmless_with_its_request_id(searcher: Searcher) -> None:
+    spec = CollectionSpec(dimension=2)
+    created = await searcher.create_collection(NAME, spec, request_id="r1")
+    assert await searcher.create_collection(NAME, spec, request_id="r1") == created
+    for other in ("r2", ""):
+        with pytest.raises(AlreadyExists):
+            await searcher.create_collection(NAME, spec, request_id=other)
+
+
 async def test_collections_are_made_told_listed_and_deleted(searcher: Searcher) -> None:
     spec = CollectionSpec("d", "m", "r", 3, Metric.EUCLIDEAN, (AttributeField("year", AttributeType.INT),))
     created = await searcher.create_collection(NAME, spec)

@@ -88,8 +88,13 @@ class LetterEmbedder:
 
 @dataclass
 class MemorySearcher:
-    """Keeps collections in memory."""
+    """Keeps collections in memory.
 
+    Attributes:
+        errors: Raised by the next deletions of a collection, one each.
+    """
+
+    errors: list[SensoriumError] = field(default_factory=list)
     collections: dict[CollectionName, Collection] = field(default_factory=dict)
     documents: dict[CollectionName, dict[str, Document]] = field(default_factory=dict)
     upserts: list[UpsertRequest] = field(default_factory=list)
@@ -104,7 +109,9 @@ class MemorySearcher:
         page, token = _page(names, min(page_size, 2), page_token)
         return Page(tuple([await self.get_collection(name) for name in page]), token)
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
         if name in self.collections:
             raise AlreadyExists(f"there is a collection {name}", field="collection_id")
         if not spec.dimension:
@@ -117,6 +124,8 @@ class MemorySearcher:
         return self.collections[name]
 
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
         await self.get_collection(name)
         if self.documents[name] and not force:
             raise FailedPrecondition(f"{name} holds documents", reason=Reason.COLLECTION_NOT_EMPTY)

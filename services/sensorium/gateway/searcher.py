@@ -39,18 +39,20 @@ class EmbeddingSearcher:
         """Return a page of the workspace's collections, by id."""
         return await self._searcher.list_collections(workspace, page_size, page_token)
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
         """Create a collection; one that names a model takes revision, dimension and metric from it.
 
         Raises:
             NotFound: No such model is served.
             InvalidArgument: The model does not give vectors of that dimension.
             FailedPrecondition: Another revision of the model is served.
-            AlreadyExists: There is one of that name.
+            AlreadyExists: There is one of that name, and another request created it.
         """
         if spec.model:
             spec = complete(spec, await self._embedder.model(spec.model))
-        return await self._searcher.create_collection(name, spec)
+        return await self._searcher.create_collection(name, spec, request_id=request_id)
 
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""

@@ -1,5 +1,6 @@
 """The search service of another process, behind the same port as the one in this process."""
 
+import uuid
 from collections.abc import Sequence
 
 import grpc
@@ -29,6 +30,7 @@ REPEATABLE = {
     "sensorium.v1.SearchService": (
         "GetCollection",
         "ListCollections",
+        "CreateCollection",
         "BatchGetDocuments",
         "ListDocuments",
         "CountDocuments",
@@ -56,11 +58,16 @@ class SearchClient(Searcher):
         )
         return Page(tuple(map(collection_from_proto, response.collections)), response.next_page_token)
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
-        """Create a collection. Raises AlreadyExists."""
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
+        """Create a collection; one request id for all repeats of the call makes them harmless. Raises AlreadyExists."""
         response = await self._stub.CreateCollection(
             pb.CreateCollectionRequest(
-                parent=f"workspaces/{name.workspace}", collection_id=name.id, collection=spec_to_proto(spec)
+                parent=f"workspaces/{name.workspace}",
+                collection_id=name.id,
+                collection=spec_to_proto(spec),
+                request_id=request_id or uuid.uuid4().hex,
             )
         )
         return collection_from_proto(response.collection)

@@ -70,16 +70,17 @@ def page(connection: Connection, workspace: str, after: str, limit: int) -> list
     return [_from_row(row).collection for row in rows]
 
 
-def create(connection: Connection, name: CollectionName, spec: CollectionSpec) -> Collection:
-    """Create a collection; `spec` is complete.
+def create(connection: Connection, name: CollectionName, spec: CollectionSpec, request_id: str) -> Collection:
+    """Create a collection; `spec` is complete. A repeat with the same `request_id`, not empty, returns what is there.
 
     Raises:
-        AlreadyExists: One of this name exists.
+        AlreadyExists: One of this name exists, and another request created it.
     """
-    taken = select(collections.c.key).where(
-        collections.c.workspace == name.workspace, collections.c.id == name.id, LIVE
-    )
-    if connection.execute(taken).first():
+    named = (collections.c.workspace == name.workspace) & (collections.c.id == name.id)
+    existing = connection.execute(select(collections).where(named, LIVE)).one_or_none()
+    if existing:
+        if request_id and existing.create_request == request_id:
+            return _from_row(existing).collection
         raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
     now = moments.now()
     connection.execute(
@@ -94,6 +95,7 @@ def create(connection: Connection, name: CollectionName, spec: CollectionSpec) -
             metric=(spec.metric or Metric.COSINE).value,
             attributes={each.field: each.type.value for each in spec.attributes},
             etag=uuid.uuid4().hex,
+            create_request=request_id,
             create_time=now,
             update_time=now,
             document_count=0,

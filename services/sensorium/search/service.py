@@ -87,16 +87,18 @@ class SearchService:
         token = pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
         return Page(tuple(found[:size]), token)
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
         """Create a collection.
 
         Raises:
             InvalidArgument: A field of `spec` is wrong, or it names a model and no dimension.
-            AlreadyExists: There is one of this name.
+            AlreadyExists: There is one of this name, and another request created it.
         """
         check_id(name.id, "collection_id")
         check_spec(spec, self._limits)
-        return await self._store.write(lambda connection: collections.create(connection, name, spec))
+        return await self._store.write(lambda connection: collections.create(connection, name, spec, request_id))
 
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         """Delete a collection.

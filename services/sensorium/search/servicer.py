@@ -56,7 +56,8 @@ class SearchServicer(SearchServiceServicer):
     ) -> pb.CreateCollectionResponse:
         """Create a collection."""
         name = CollectionName(parse_workspace(request.parent), request.collection_id)
-        created = await self._searcher.create_collection(name, spec_from_proto(request.collection))
+        spec = spec_from_proto(request.collection)
+        created = await self._searcher.create_collection(name, spec, request_id=request.request_id)
         return pb.CreateCollectionResponse(collection=collection_to_proto(created))
 
     async def DeleteCollection(  # noqa: N802

@@ -31,6 +31,7 @@ collections = Table(
     Column("metric", String, nullable=False),
     Column("attributes", JSON, nullable=False),
     Column("etag", String, nullable=False),
+    Column("create_request", String, nullable=False),
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),
     Column("delete_time", Int64),

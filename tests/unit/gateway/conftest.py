@@ -88,7 +88,9 @@ class FakeSearcher:
     async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
         return Page((GARAGE,), f"{workspace}/{page_size}/{page_token}")
 
-    async def create_collection(self, name: CollectionName, spec: CollectionSpec) -> Collection:
+    async def create_collection(
+        self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
+    ) -> Collection:
         self.created.append(spec)
         return replace(GARAGE, model=spec.model, dimension=spec.dimension)
 

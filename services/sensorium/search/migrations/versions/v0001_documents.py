@@ -50,6 +50,7 @@ def _make_collections() -> None:
         sa.Column("metric", sa.String, nullable=False),
         sa.Column("attributes", sa.JSON, nullable=False),
         sa.Column("etag", sa.String, nullable=False),
+        sa.Column("create_request", sa.String, nullable=False),
         sa.Column("create_time", INT64, nullable=False),
         sa.Column("update_time", INT64, nullable=False),
         sa.Column("delete_time", INT64),
