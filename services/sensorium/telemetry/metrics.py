@@ -1,6 +1,7 @@
 """The metrics of a process, in one registry that /metrics shows (docs/telemetry.md lists them)."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.gc_collector import GCCollector
@@ -27,13 +28,17 @@ class CallMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter("sensorium_calls", "Calls answered.", ["method", "code"], registry=registry)
-        self._seconds = Histogram(
+        calls = Counter("sensorium_calls", "Calls answered.", ["method", "code"], registry=registry)
+        seconds = Histogram(
             "sensorium_call_seconds", "Time of a call.", ["method"], buckets=_SECONDS, registry=registry
         )
-        self._stage_seconds = Histogram(
+        stages = Histogram(
             "sensorium_stage_seconds", "Time of one stage of a call.", ["stage"], buckets=_SECONDS, registry=registry
         )
+        # Finding a metric by its labels costs more than counting; methods, codes and stages are few.
+        self._calls = cache(calls.labels)
+        self._seconds = cache(seconds.labels)
+        self._stage_seconds = cache(stages.labels)
         self._at_work = Gauge("sensorium_calls_at_work", "Calls being worked on.", registry=registry)
 
     def count_with(self, calls_at_work: Callable[[], int]) -> None:
@@ -42,7 +47,7 @@ class CallMetrics:
 
     def observe(self, method: str, code: str, seconds: float, stages: Mapping[Stage, float]) -> None:
         """Count one call that ended."""
-        self._calls.labels(method, code).inc()
-        self._seconds.labels(method).observe(seconds)
+        self._calls(method, code).inc()
+        self._seconds(method).observe(seconds)
         for stage, stage_seconds in stages.items():
-            self._stage_seconds.labels(stage).observe(stage_seconds)
+            self._stage_seconds(stage).observe(stage_seconds)

@@ -46,26 +46,29 @@ def test_server_timing_names_each_stage_in_milliseconds() -> None:
 
 
 async def test_an_expired_call_is_refused_before_it_runs() -> None:
+    async def work() -> None:
+        pytest.fail("it ran")
+
     with pytest.raises(errors.DeadlineExceeded, match="before the call was started"):
-        async with Admission(1).admitted(0):
-            pytest.fail("it ran")
+        await Admission(1).run(0, work)
 
 
 async def test_a_timeout_of_the_servicers_own_is_not_taken_for_the_deadline() -> None:
+    async def work() -> None:
+        raise TimeoutError
+
     with pytest.raises(TimeoutError):
-        async with Admission(1).admitted(5):
-            raise TimeoutError
+        await Admission(1).run(5, work)
 
 
 async def test_a_place_is_free_again_when_its_call_fails() -> None:
     admission = Admission(1)
 
-    async def fail() -> None:
-        async with admission.admitted(5):
-            raise errors.NotFound(f"{len(admission)} at work")
+    async def work() -> None:
+        raise errors.NotFound(f"{len(admission)} at work")
 
     with pytest.raises(errors.NotFound, match="1 at work"):
-        await fail()
+        await admission.run(5, work)
     assert len(admission) == 0
 
 

@@ -1,13 +1,15 @@
 """Bounds the calls at work and the time of each, and lets them finish when the server shuts down."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, Reason, ResourceExhausted, SensoriumError, Unavailable
 
 _RETRY_AFTER_SECONDS = 0.5
+
+T = TypeVar("T")
 
 
 class Admission:
@@ -26,9 +28,8 @@ class Admission:
     def __len__(self) -> int:
         return len(self._running)
 
-    @asynccontextmanager
-    async def admitted(self, seconds: float) -> AsyncIterator[None]:
-        """Let the body, one call, run for `seconds`.
+    async def run(self, seconds: float, work: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+        """Return what `work`, one call, returns within `seconds`.
 
         Raises:
             DeadlineExceeded: The time was up, or became so.
@@ -41,7 +42,7 @@ class Admission:
             async with timeout:
                 self._running.add(timeout)
                 try:
-                    yield
+                    return await work(*arguments)
                 finally:
                     self._left(timeout)
         except TimeoutError as fault:

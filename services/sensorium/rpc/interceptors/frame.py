@@ -18,7 +18,7 @@ from sensorium.rpc.interceptors.faults import error_from
 from sensorium.rpc.interceptors.messages import decoder, encoder
 from sensorium.rpc.interceptors.report import Reporter, Trailers
 from sensorium.rpc.interceptors.request_id import request_id_from
-from sensorium.rpc.interceptors.server_span import ServerSpan
+from sensorium.rpc.interceptors.server_span import start_server_span
 from sensorium.rpc.status import DETAILS_KEY, status_code, to_status
 from sensorium.settings import GrpcSettings
 
@@ -90,11 +90,10 @@ class FramedMethod:
         headers = dict(rpc.invocation_metadata())
         seconds = allowed_seconds(rpc.time_remaining(), self._most_seconds)
         call = _call(headers, seconds)
-        span = ServerSpan.started(self._name, headers)
+        span = start_server_span(self._name, headers)
         with context.opened(call):
             try:
-                async with self._admission.admitted(seconds):
-                    response = await self._answer(request, rpc)
+                response = await self._admission.run(seconds, self._answer, request, rpc)
             except asyncio.CancelledError as fault:
                 self._reporter.ended(self._name, call, rpc, span, error_from(fault, call))
                 raise
