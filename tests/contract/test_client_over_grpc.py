@@ -165,7 +165,7 @@ async def test_unavailable_is_repeated_where_that_is_harmless(remote: AsyncClien
     assert (await remote.embed(["abc"])).vectors.shape == (1, 26)
     mesh.embedder.errors = [Unavailable("loading")]
     assert (await remote.create_collection("x", model="letters")).id == "x"
-    mesh.searcher.errors = [Unavailable("loading")]
+    mesh.store.errors = [Unavailable("loading")]
     assert isinstance(await raised(remote.delete_collection("x")), Unavailable)
 
 
