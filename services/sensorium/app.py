@@ -5,6 +5,7 @@ ways stand behind the same ports (ports.py), so nothing below knows the differen
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -81,6 +82,9 @@ class Mesh:
 
     async def _announce(self) -> None:
         await self.wait_ready()
+        # What was made until now lives as long as the process: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
         _log.info("serving", grpc=self.grpc_address, http=self.http_address)
 
 
