@@ -75,7 +75,7 @@ test-parity: model .venv-parity/.synced ## Compares the model with its reference
 	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider
 
 .PHONY: test-fresh
-test-fresh: .venv/.synced ## Sets up and runs Triton in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
+test-fresh: .venv/.synced ## Runs the two commands in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
 	@SENSORIUM_FRESH_SUITE=$(or $(DEBIAN),bookworm) $(BIN)/pytest tests/fresh -s
 
 .PHONY: check

@@ -1,4 +1,4 @@
-"""Proves on a bare Debian, made with debootstrap, that the preflight mends it and Triton then serves.
+"""Proves on a bare Debian, made with debootstrap, that the two commands set it up, serve and pass their tests.
 
 Takes minutes and needs root, so it runs by itself: `pytest tests/fresh -s`. Another release than bookworm is named in
 SENSORIUM_FRESH_SUITE.
@@ -58,7 +58,7 @@ def copy_checkout(folder: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make and enter a root")
 @pytest.mark.skipif(not shutil.which("debootstrap") or not SOURCES.exists(), reason="needs Debian with debootstrap")
 @pytest.mark.timeout(1800)
-def test_triton_serves_on_a_bare_debian(tmp_path: Path) -> None:
+def test_the_two_commands_work_on_a_bare_debian(tmp_path: Path) -> None:
     folder = tmp_path / "root"
     debootstrap(folder)
     connect(folder)
