@@ -20,15 +20,23 @@ def open_engine(file: Path, *, begin: str, connections: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        # The driver would open transactions by itself, and only before some statements.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in PRAGMAS:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+        try:
+            _apply_pragmas(connection)
+        except BaseException:  # The pool does not know it yet, so nobody else would close it.
+            connection.close()
+            raise
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _apply_pragmas(connection: DBAPIConnection) -> None:
+    # The driver would open transactions by itself, and only before some statements.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

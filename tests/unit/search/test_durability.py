@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,7 @@ async def test_indexes_of_deleted_collections_are_removed(tmp_path: Path) -> Non
     async with embedded_search(tmp_path, SETTINGS) as service:
         await service.delete_collection(NAME, force=True)
     assert index_files(tmp_path) == []
-    with sqlite3.connect(tmp_path / "search.sqlite3") as connection:
+    with closing(sqlite3.connect(tmp_path / "search.sqlite3")) as connection, connection:
         left = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in metadata.tables]
     connection.close()
     assert sum(left) == 1  # The sequence.
@@ -160,7 +161,7 @@ async def test_tombstones_go_once_the_index_is_flushed(tmp_path: Path) -> None:
         await make(service)
         await put(service, *(document(f"d{row}", VECTORS[row]) for row in range(20)))
         await service.delete_documents(NAME, [f"d{row}" for row in range(15)])
-    with sqlite3.connect(tmp_path / "search.sqlite3") as connection:
+    with closing(sqlite3.connect(tmp_path / "search.sqlite3")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM tombstones").fetchone() == (0,)
     connection.close()
     async with embedded_search(tmp_path, SETTINGS) as service:
@@ -170,7 +171,7 @@ async def test_tombstones_go_once_the_index_is_flushed(tmp_path: Path) -> None:
 async def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     await fill(tmp_path)
     file = tmp_path / "search.sqlite3"
-    with sqlite3.connect(file) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(FailedPrecondition) as refused:
