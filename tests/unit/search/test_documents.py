@@ -148,7 +148,8 @@ async def test_full_queues_say_when_to_come_back() -> None:
 async def test_full_write_queue_says_when_to_come_back() -> None:
     from sqlalchemy import create_engine
 
-    writer = Writer(create_engine("sqlite://"), queue=1)
+    engine = create_engine("sqlite://")
+    writer = Writer(engine, queue=1)
     waiting = asyncio.create_task(writer.write(lambda _connection: None))
     await asyncio.sleep(0)
     with pytest.raises(ResourceExhausted) as refused:
@@ -156,3 +157,4 @@ async def test_full_write_queue_says_when_to_come_back() -> None:
     assert (refused.value.reason, bool(refused.value.retry_after)) == (Reason.QUEUE_FULL, True)
     await waiting
     await writer.close()
+    engine.dispose()
