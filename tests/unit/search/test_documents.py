@@ -145,10 +145,10 @@ async def test_full_queues_say_when_to_come_back() -> None:
     workers.close()
 
 
-async def test_full_write_queue_says_when_to_come_back() -> None:
+async def test_full_write_queue_says_when_to_come_back(tmp_path: Path) -> None:
     from sqlalchemy import create_engine
 
-    engine = create_engine("sqlite://")
+    engine = create_engine(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
     writer = Writer(engine, queue=1)
     waiting = asyncio.create_task(writer.write(lambda _connection: None))
     await asyncio.sleep(0)
