@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from search_samples import DIMENSION, NAME, axis, document, ids_near, make, put
