@@ -4,7 +4,7 @@ import re
 
 from sensorium.errors import InvalidArgument
 from sensorium.model.collection import AttributeField, CollectionSpec
-from sensorium.search.text_check import check_text
+from sensorium.model.text_check import check_text
 from sensorium.settings import SearchSettings
 
 _FIELD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")

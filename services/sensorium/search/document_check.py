@@ -11,10 +11,10 @@ from sensorium.model.content import Content
 from sensorium.model.document import AttributeValue, Document
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import check_document_id
+from sensorium.model.text_check import check_text
 from sensorium.model.vector import FLOAT32_LE
 from sensorium.search.attribute_json import TYPES, Json, to_json
 from sensorium.search.documents import NewDocument
-from sensorium.search.text_check import check_text
 from sensorium.search.vector_check import checked_components
 from sensorium.settings import SearchSettings
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from sensorium.search.index import Indexes
 from sensorium.search.library import Library
 from sensorium.search.service import SearchService
-from sensorium.search.store import Store
 from sensorium.search.zvec_index import ZvecIndexes
 from sensorium.settings import SearchSettings
+from sensorium.storage.store import Store
 
 STORE_FILE = "search.sqlite3"
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 @asynccontextmanager
@@ -35,10 +36,12 @@ async def embedded_search(
         search_threads=settings.search_threads,
     )
     store = Store(
+        "search",
         data_dir / STORE_FILE,
+        MIGRATIONS,
         threads=settings.search_threads,
         queue_reads=settings.queue_searches,
-        queue_documents=settings.queue_documents,
+        queue_rows=settings.queue_documents,
     )
     async with store:
         library = Library(store, chosen, flush_after=settings.flush_after, optimise_after=settings.optimize_after)

@@ -10,7 +10,7 @@ from sensorium.errors import Unavailable
 from sensorium.search import changes, collections
 from sensorium.search.collections import StoredCollection
 from sensorium.search.index import Indexes, IndexUnusable, VectorIndex, VectorSpace
-from sensorium.search.store import Store
+from sensorium.storage.store import Store
 
 log = structlog.get_logger(__name__)
 CHUNK = 4096

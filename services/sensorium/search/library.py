@@ -15,8 +15,8 @@ from sensorium.search import collections
 from sensorium.search.follower import Follower
 from sensorium.search.index import Indexes, IndexUnusable
 from sensorium.search.open_collection import OpenCollection
-from sensorium.search.store import Store
-from sensorium.search.workers import Workers
+from sensorium.storage.store import Store
+from sensorium.storage.workers import Workers
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sensorium.errors import InvalidArgument, NotFound, Reason, Unimplemented
 from sensorium.model.collection import Collection
 from sensorium.model.content import Content
+from sensorium.model.count_check import check_count
 from sensorium.model.names import CollectionName
 from sensorium.model.search import DocumentReference, QueryPart
 from sensorium.model.vector import FLOAT32_LE, SparseVector, Vector
-from sensorium.search.count_check import check_count
 from sensorium.search.document_check import checked_id, content_not_embedded
 from sensorium.search.geometry import unit
 from sensorium.search.vector_check import check_length, checked_components

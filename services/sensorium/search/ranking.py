@@ -15,6 +15,7 @@ from sensorium.search.index import Nearest, VectorIndex
 from sensorium.search.pages import RankCursor
 from sensorium.search.query import check_parts, query_vector, references
 from sensorium.settings import SearchSettings
+from sensorium.storage import list_pages
 
 DEFAULT_TOP_K = 10
 BARE = DocumentView(tags=False, attributes=False)
@@ -44,7 +45,7 @@ def check_request(request: SearchRequest, limits: SearchSettings) -> SearchReque
     if request.score_threshold is not None and not math.isfinite(request.score_threshold):
         raise InvalidArgument(f"score_threshold: {request.score_threshold} is not finite", field="score_threshold")
     top_k = request.top_k or DEFAULT_TOP_K
-    page_size = pages.checked_size(request.page_size, limits.max_page_size, default=top_k)
+    page_size = list_pages.checked_size(request.page_size, limits.max_page_size, default=top_k)
     return replace(request, top_k=top_k, page_size=page_size)
 
 
@@ -82,7 +83,7 @@ def rank(
     components = documents.components(connection, stored, wanted) if wanted else {}
     vector = query_vector(request.query, stored.collection, components)
     paged = bool(request.page_token) or request.page_size < request.top_k
-    mark = pages.request_mark(stored.uid, replace(request, page_size=0, page_token="", view=BARE)) if paged else ""
+    mark = list_pages.request_mark(stored.uid, replace(request, page_size=0, page_token="", view=BARE)) if paged else ""
     cursor = pages.rank_position(request.page_token, mark)
     nearest = index.search(vector, request.top_k + spare)
     found = _alive(connection, stored, nearest, BARE if paged else request.view)

@@ -16,22 +16,23 @@ from sensorium import context
 from sensorium.context import Stage
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError, Unimplemented
 from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
 from sensorium.model.names import CollectionName, check_id
 from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
-from sensorium.search import collections, documents, pages, ranking
+from sensorium.search import collections, documents, ranking
 from sensorium.search.collection_check import check_spec
 from sensorium.search.collections import StoredCollection
-from sensorium.search.count_check import check_count
 from sensorium.search.document_check import DocumentCheck, checked_id
 from sensorium.search.documents import NewDocument
 from sensorium.search.library import Library
 from sensorium.search.open_collection import OpenCollection
 from sensorium.search.ranking import Ranked
-from sensorium.search.store import Store
-from sensorium.search.workers import Workers
 from sensorium.settings import SearchSettings
+from sensorium.storage import list_pages
+from sensorium.storage.store import Store
+from sensorium.storage.workers import Workers
 
 log = structlog.get_logger(__name__)
 # Hits beyond top-k to fetch when some were deleted while the search ran.
@@ -80,11 +81,11 @@ class SearchService:
 
     async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
         """Return a page of the workspace's collections, by id."""
-        size = pages.checked_size(page_size, self._limits.max_page_size)
-        mark = pages.request_mark("collections", workspace)
-        after = pages.list_position(page_token, mark)
+        size = list_pages.checked_size(page_size, self._limits.max_page_size)
+        mark = list_pages.request_mark("collections", workspace)
+        after = list_pages.list_position(page_token, mark)
         found = await self._store.read(lambda connection: collections.page(connection, workspace, after, size + 1))
-        token = pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
+        token = list_pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
         return Page(tuple(found[:size]), token)
 
     async def create_collection(
@@ -130,14 +131,14 @@ class SearchService:
         self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
     ) -> Page[Document]:
         """Return a page of documents, by id."""
-        size = pages.checked_size(page_size, self._limits.max_page_size)
+        size = list_pages.checked_size(page_size, self._limits.max_page_size)
 
         def read(connection: Connection) -> Page[Document]:
             stored = collections.get(connection, collection)
-            mark = pages.request_mark("documents", stored.uid)
-            after = pages.list_position(page_token, mark)
+            mark = list_pages.request_mark("documents", stored.uid)
+            after = list_pages.list_position(page_token, mark)
             found = documents.page(connection, stored, after, size + 1, view)
-            token = pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
+            token = list_pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
             return Page(tuple(found[:size]), token)
 
         return await self._store.read(read)

@@ -5,6 +5,7 @@ from typing import Any
 import grpc
 
 from sensorium.errors import Unimplemented
+from sensorium.model.count_check import check_count
 from sensorium.model.names import CollectionName, parse_workspace
 from sensorium.model.search import TagFilter
 from sensorium.ports import Searcher
@@ -18,7 +19,6 @@ from sensorium.rpc.codec.search import (
     upsert_from_proto,
     upserted_to_proto,
 )
-from sensorium.search.count_check import check_count
 from sensorium.settings import SearchSettings
 from sensorium.v1 import search_service_pb2 as pb
 from sensorium.v1.search_service_pb2_grpc import SearchServiceServicer

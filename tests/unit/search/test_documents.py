@@ -2,12 +2,11 @@
 
 import asyncio
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from search_samples import DIMENSION, NAME, axis, document, ids_near, make, put
 
-from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason, ResourceExhausted
+from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
 from sensorium.model.document import AttributeValue, Document, DocumentView
 from sensorium.model.embedding import Embedding
@@ -15,8 +14,6 @@ from sensorium.model.names import CollectionName
 from sensorium.model.search import UpsertRequest
 from sensorium.model.vector import Metric
 from sensorium.search.service import SearchService
-from sensorium.search.workers import Workers
-from sensorium.search.writer import Writer
 
 
 async def test_documents_come_back_as_they_were_given(service: SearchService) -> None:
@@ -133,29 +130,3 @@ async def test_a_write_whose_caller_goes_away_is_finished(service: SearchService
     write.cancel()
     await asyncio.gather(*unfinished)
     assert await ids_near(service, axis(0), top_k=1) == ["a"]
-
-
-async def test_full_queues_say_when_to_come_back() -> None:
-    workers = Workers("test", threads=1, queue=1)
-    waiting = asyncio.create_task(workers.run(lambda: None))
-    await asyncio.sleep(0)
-    with pytest.raises(ResourceExhausted) as refused:
-        await workers.run(lambda: None)
-    assert refused.value.retry_after
-    await waiting
-    workers.close()
-
-
-async def test_full_write_queue_says_when_to_come_back(tmp_path: Path) -> None:
-    from sqlalchemy import create_engine
-
-    engine = create_engine(f"sqlite:///{tmp_path / 'queue.sqlite3'}")
-    writer = Writer(engine, queue=1)
-    waiting = asyncio.create_task(writer.write(lambda _connection: None))
-    await asyncio.sleep(0)
-    with pytest.raises(ResourceExhausted) as refused:
-        await writer.write(lambda _connection: None)
-    assert (refused.value.reason, bool(refused.value.retry_after)) == (Reason.QUEUE_FULL, True)
-    await waiting
-    await writer.close()
-    engine.dispose()

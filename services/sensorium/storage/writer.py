@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS = 0.25
 
 @dataclass(slots=True)
 class _Waiting:
-    """A change that waits for its commit; `size` is its number of documents."""
+    """A change that waits for its commit; `size` is its number of rows."""
 
     change: Change
     size: int
@@ -33,14 +33,15 @@ class Writer:
     rolls the group back, and its changes are then committed one by one.
 
     Args:
+        name: Whose it is; the start of its thread's name.
         engine: Opens write transactions.
-        queue: How many documents may wait; beyond it ResourceExhausted.
+        queue: How many rows may wait; beyond it ResourceExhausted.
     """
 
-    def __init__(self, engine: Engine, queue: int) -> None:
+    def __init__(self, name: str, engine: Engine, queue: int) -> None:
         self._engine = engine
         self._queue = queue
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="search-writer")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-writer")
         self._waiting: deque[_Waiting] = deque()
         self._size = 0
         self._work: asyncio.Task[None] | None = None
@@ -51,7 +52,7 @@ class Writer:
         A caller that is cancelled while it waits does not take its change back.
 
         Raises:
-            ResourceExhausted: QUEUE_FULL, when too many documents wait.
+            ResourceExhausted: QUEUE_FULL, when too many rows wait.
         """
         self._admit(size)
         results: list[T] = []
@@ -70,7 +71,7 @@ class Writer:
     def _admit(self, size: int) -> None:
         if self._size and self._size + size > self._queue:
             raise ResourceExhausted(
-                f"the write queue is full: {self._size} documents wait, the limit is {self._queue}",
+                f"the write queue is full: {self._size} rows wait, the limit is {self._queue}",
                 retry_after=RETRY_AFTER_SECONDS,
             )
 

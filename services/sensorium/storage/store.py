@@ -1,4 +1,4 @@
-"""Holds the truth of the search service: one SQLite file, one writer, several readers."""
+"""Holds the truth of a service: one SQLite file, one writer, several readers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,31 +10,37 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from sensorium.errors import DataLoss, Unavailable
-from sensorium.search.engine import open_engine
-from sensorium.search.format import bring_up_to_date
-from sensorium.search.owner import Ownership
-from sensorium.search.workers import Workers
-from sensorium.search.writer import Writer
+from sensorium.storage.engine import open_engine
+from sensorium.storage.format import bring_up_to_date
+from sensorium.storage.owner import Ownership
+from sensorium.storage.workers import Workers
+from sensorium.storage.writer import Writer
 
 T = TypeVar("T")
 INDEX_READERS = 4
 
 
 class Store:
-    """A search store, open while its context is.
+    """A store, open while its context is.
 
     Args:
+        name: Whose it is, for threads and messages.
         file: The SQLite file; made when it does not exist.
+        migrations: The folder of the migrations that make its tables.
         threads: How many reads run at once.
         queue_reads: How many reads may wait; beyond it ResourceExhausted.
-        queue_documents: How many documents may wait to be written; beyond it ResourceExhausted.
+        queue_rows: How many rows may wait to be written; beyond it ResourceExhausted.
     """
 
-    def __init__(self, file: Path, *, threads: int, queue_reads: int, queue_documents: int) -> None:
+    def __init__(
+        self, name: str, file: Path, migrations: Path, *, threads: int, queue_reads: int, queue_rows: int
+    ) -> None:
+        self._name = name
         self._file = file
+        self._migrations = migrations
         self._threads = threads
         self._queue_reads = queue_reads
-        self._queue_documents = queue_documents
+        self._queue_rows = queue_rows
         self._resources = ExitStack()
         self._reading: Engine
         self._readers: Workers
@@ -53,10 +59,10 @@ class Store:
             resources.callback(writing.dispose)
             self._reading = open_engine(self._file, begin="BEGIN", connections=self._threads + INDEX_READERS)
             resources.callback(self._reading.dispose)
-            self._readers = Workers("search", self._threads, self._queue_reads)
+            self._readers = Workers(self._name, self._threads, self._queue_reads)
             resources.callback(self._readers.close)
-            await self._readers.run(lambda: bring_up_to_date(writing, self._file))
-            self._writer = Writer(writing, self._queue_documents)
+            await self._readers.run(lambda: bring_up_to_date(writing, self._file, self._migrations))
+            self._writer = Writer(self._name, writing, self._queue_rows)
             self._resources = resources.pop_all()
         return self
 
@@ -76,7 +82,7 @@ class Store:
         return await self._readers.run(run)
 
     async def write(self, change: Callable[[Connection], T], size: int = 1) -> T:
-        """Return what `change` of `size` documents returns, once it is durable."""
+        """Return what `change` of `size` rows returns, once it is durable."""
         with self._explained():
             return await self._writer.write(change, size)
 
@@ -91,6 +97,6 @@ class Store:
         try:
             yield
         except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
-            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": "search store"}) from error
+            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": f"{self._name} store"}) from error
         except DatabaseError as error:
             raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error

@@ -29,7 +29,8 @@ class Ownership:
         except OSError as error:
             os.close(self._descriptor)
             raise FailedPrecondition(
-                f"another search service works on {self._file.parent}", metadata={"file": str(self._file)}
+                f"another process works on {self._file.parent}: it holds {self._file.name}",
+                metadata={"file": str(self._file)},
             ) from error
         return self
 

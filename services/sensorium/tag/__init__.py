@@ -1,0 +1,1 @@
+"""The tag service: tag definitions, and tags of contents by them."""
