@@ -24,7 +24,7 @@ from sensorium.errors import InvalidArgument
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.embedding import EmbedRole, ModelState
-from sensorium.ports import Embedder, Searcher
+from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.backend import follow_health
 from sensorium.rpc.channel import open_channel
 from sensorium.rpc.readiness import Readiness
@@ -35,6 +35,10 @@ from sensorium.search.client import SearchClient
 from sensorium.search.embedded import embedded_search
 from sensorium.search.servicer import SearchServicer
 from sensorium.settings import Role, Settings, TritonSettings
+from sensorium.tag.client import REPEATABLE as TAG_REPEATABLE
+from sensorium.tag.client import TagClient
+from sensorium.tag.embedded import embedded_tagging
+from sensorium.tag.servicer import TagServicer
 from sensorium.telemetry.endpoint import HttpEndpoint
 from sensorium.telemetry.logs import configure_logs
 from sensorium.telemetry.metrics import CallMetrics, process_registry
@@ -46,6 +50,7 @@ from sensorium.triton.supervisor import Supervisor
 
 EMBED = "embed"
 SEARCH = "search"
+TAG = "tag"
 
 _log = structlog.get_logger(__name__)
 
@@ -146,14 +151,24 @@ class Parts:
                 return [self._search_service(await self._local_searcher(), {SEARCH})]
             case Role.ALL | Role.GATEWAY:
                 embedder, searcher = await self._embedder(), await self._searcher()
+                tagger = await self._tagger(embedder)
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
-                return [self._embed_service(embedder), self._search_service(embedding, {EMBED, SEARCH}), tag_service()]
+                return [
+                    self._embed_service(embedder),
+                    self._search_service(embedding, {EMBED, SEARCH}),
+                    self._tag_service(tagger),
+                ]
+            case Role.TAG:
+                return [self._tag_service(await self._local_tagger(await self._embedder()))]
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
 
     def _search_service(self, searcher: Searcher, needs: set[str]) -> Registration:
         return search_service(SearchServicer(searcher, self.settings.search), needs)
+
+    def _tag_service(self, tagger: Tagger) -> Registration:
+        return tag_service(TagServicer(tagger, max_contents=self.settings.tag.max_contents), {EMBED, TAG})
 
     async def _embedder(self) -> Embedder:
         target = self._target(EMBED, self.settings.embed.target)
@@ -171,11 +186,19 @@ class Parts:
         await self._follow(follow_health(channel, "sensorium.v1.SearchService", self.readiness, SEARCH))
         return SearchClient(channel)
 
+    async def _tagger(self, embedder: Embedder) -> Tagger:
+        target = self._target(TAG, self.settings.tag.target)
+        if not target:
+            return await self._local_tagger(embedder)
+        channel = await self._resources.enter_async_context(open_channel(target, repeatable=TAG_REPEATABLE))
+        await self._follow(follow_health(channel, "sensorium.v1.TagService", self.readiness, TAG))
+        return TagClient(channel)
+
     def _target(self, section: str, target: str) -> str:
-        if self.settings.role is Role.GATEWAY and not target:
+        if self.settings.role in {Role.GATEWAY, Role.TAG} and not target:
             setting = f"SENSORIUM_{section.upper()}__TARGET"
             raise InvalidArgument(
-                f"a gateway of its own needs the address of the {section} role: set {setting}",
+                f"a {self.settings.role} role of its own needs the address of the {section} role: set {setting}",
                 field=f"{section}.target",
             )
         return target
@@ -205,6 +228,13 @@ class Parts:
         )
         self.readiness.set(SEARCH, True)
         return searcher
+
+    async def _local_tagger(self, embedder: Embedder) -> Tagger:
+        tagger = await self._resources.enter_async_context(
+            embedded_tagging(self.settings.data_dir, self.settings.tag, embedder)
+        )
+        self.readiness.set(TAG, True)
+        return tagger
 
     async def _follow(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` until the mesh closes."""

@@ -10,8 +10,9 @@ from sensorium.errors import SensoriumError
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
-from sensorium.model.names import CollectionName
+from sensorium.model.names import CollectionName, TagDefinitionName
 from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
 
 Tensor = NDArray[np.generic]
 
@@ -96,4 +97,40 @@ class Searcher(Protocol):
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Return the documents nearest to the query."""
+        ...
+
+
+class Tagger(Protocol):
+    """Keeps tag definitions and tags contents by them (TagService); raises NotFound for an unknown definition."""
+
+    async def get_definition(self, name: TagDefinitionName, version: int) -> TagDefinition:
+        """Return one version of a definition; 0 means the latest."""
+        ...
+
+    async def list_definitions(self, workspace: str, page_size: int, page_token: str) -> Page[TagDefinition]:
+        """Return a page of the workspace's definitions in their latest version, by id."""
+        ...
+
+    async def list_definition_versions(
+        self, name: TagDefinitionName, page_size: int, page_token: str
+    ) -> Page[TagDefinition]:
+        """Return a page of the versions of one definition, latest first."""
+        ...
+
+    async def create_definition(
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+    ) -> TagDefinition:
+        """Create a definition as version 1; a repeat with the same `request_id` is harmless. Raises AlreadyExists."""
+        ...
+
+    async def update_definition(self, update: DefinitionUpdate) -> TagDefinition:
+        """Make a new version. Raises Aborted when the definition changed since its etag was read."""
+        ...
+
+    async def delete_definition(self, name: TagDefinitionName) -> None:
+        """Delete a definition and its versions."""
+        ...
+
+    async def tag(self, request: TagRequest) -> TagResponse:
+        """Return tags or an error for each content, in order."""
         ...

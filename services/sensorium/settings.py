@@ -25,6 +25,7 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     EMBED = "embed"
     SEARCH = "search"
+    TAG = "tag"
 
 
 class Section(BaseModel):
@@ -100,6 +101,25 @@ class SearchSettings(Section):
     optimize_threads: int = 1
 
 
+class TagSettings(Section):
+    """The tag service."""
+
+    target: str = Field("", description="Address of a remote tag service; empty runs it in this process.")
+    max_contents: int = Field(256, description="Contents in one call.")
+    max_tags: int = Field(1000, description="Tags of one definition.")
+    max_tag_chars: int = Field(128, description="Characters of a tag, and of its group.")
+    max_description_chars: int = Field(2048, description="Characters of a tag's description.")
+    max_guide_prompt_chars: int = Field(4096, description="Characters of a guide prompt.")
+    max_display_name_chars: int = Field(256, description="Characters of a definition's display name.")
+    max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
+    queue_writes: int = Field(1024, description="Writes that wait; beyond it RESOURCE_EXHAUSTED.")
+    queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
+    read_threads: int = Field(2, description="Reads at work at once.")
+    cache_bytes: int = Field(
+        64 * MEBIBYTE, description="Vectors of tags that are kept, so that they are embedded once."
+    )
+
+
 class TritonSettings(Section):
     """Where Triton is, or how to start one.
 
@@ -153,6 +173,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     embed: EmbedSettings = EmbedSettings()
     search: SearchSettings = SearchSettings()
+    tag: TagSettings = TagSettings()
     triton: TritonSettings = TritonSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

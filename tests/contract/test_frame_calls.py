@@ -25,7 +25,7 @@ from sensorium.v1.embed_service_pb2 import (
 )
 from sensorium.v1.embed_service_pb2_grpc import EmbedServiceStub
 from sensorium.v1.tag_service_pb2 import TagRequest
-from sensorium.v1.tag_service_pb2_grpc import TagServiceStub
+from sensorium.v1.tag_service_pb2_grpc import TagServiceServicer, TagServiceStub
 
 
 @pytest.fixture
@@ -268,7 +268,10 @@ async def test_an_error_about_a_very_long_text_still_arrives(server: Framed, cha
 
 
 async def test_a_method_that_is_not_built_says_so() -> None:
-    async with framed(others=(tag_service(),)) as server, aio.insecure_channel(server.address) as channel:
+    async with (
+        framed(others=(tag_service(TagServiceServicer(), ()),)) as server,
+        aio.insecure_channel(server.address) as channel,
+    ):
         for call in (EmbedServiceStub(channel).GetModel(GetModelRequest()), TagServiceStub(channel).Tag(TagRequest())):
             fault = await fault_of(call)
             assert (fault.code(), details(fault)[0].reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_BUILT")

@@ -17,11 +17,12 @@ from sensorium.errors import FailedPrecondition, Reason
 
 @dataclass(frozen=True)
 class Roles:
-    """Three processes that are one mesh."""
+    """Four processes that are one mesh."""
 
     gateway: MeshProcess
     embed: MeshProcess
     search: MeshProcess
+    tag: MeshProcess
 
 
 @pytest.fixture
@@ -40,7 +41,9 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
             "SENSORIUM_EMBED__TARGET": embed.wait_serving().grpc_address,
             "SENSORIUM_SEARCH__TARGET": search.wait_serving().grpc_address,
         }
-        yield Roles(start("gateway", **targets).wait_serving(), embed, search)
+        tag = start("tag", SENSORIUM_EMBED__TARGET=targets["SENSORIUM_EMBED__TARGET"]).wait_serving()
+        targets["SENSORIUM_TAG__TARGET"] = tag.grpc_address
+        yield Roles(start("gateway", **targets).wait_serving(), embed, search, tag)
     finally:
         for process in reversed(started):
             process.stop(signal.SIGKILL)
@@ -61,7 +64,7 @@ def wait_for_readiness(process: MeshProcess, status: int) -> None:
         time.sleep(0.05)
 
 
-def test_three_processes_answer_as_one(roles: Roles) -> None:
+def test_the_processes_answer_as_one(roles: Roles) -> None:
     with Client(roles.gateway.grpc_address) as client:
         client.create_collection("vehicles", model="all-minilm-l6-v2")
         client.upsert("vehicles", [Document("bike", text="a red bicycle"), Document("car", text="a blue car")])

@@ -24,7 +24,16 @@ from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.embedding import Embedding, EmbedRequest, EmbedResponse, ModelInfo, ModelState, Timings, Usage
+from sensorium.model.embedding import (
+    Calibration,
+    Embedding,
+    EmbedRequest,
+    EmbedResponse,
+    ModelInfo,
+    ModelState,
+    Timings,
+    Usage,
+)
 from sensorium.model.names import CollectionName
 from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
 from sensorium.model.vector import Metric, Vector
@@ -32,7 +41,16 @@ from sensorium.settings import SearchSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSION = 26
-LETTERS = ModelInfo("letters", "r1", "Counts letters.", DIMENSION, 64, "Apache-2.0", state=ModelState.READY)
+LETTERS = ModelInfo(
+    "letters",
+    "r1",
+    "Counts letters.",
+    DIMENSION,
+    64,
+    "Apache-2.0",
+    state=ModelState.READY,
+    calibration=Calibration(20.0, -10.0),
+)
 
 
 def count_letters(text: str) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -34,3 +34,4 @@ class RoleOfProcess(StrEnum):
     GATEWAY = "gateway"
     EMBED = "embed"
     SEARCH = "search"
+    TAG = "tag"

@@ -137,6 +137,14 @@ class ModelState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """Turns a cosine similarity into the probability that a tag fits: logistic(slope x similarity + intercept)."""
+
+    slope: float
+    intercept: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """An embedding model as clients see it (embed_service.proto: Model)."""
 
@@ -156,3 +164,4 @@ class ModelInfo:
     roles_supported: bool = False
     instruction_supported: bool = False
     state: ModelState = ModelState.LOADING
+    calibration: Calibration | None = None

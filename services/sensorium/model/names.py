@@ -17,6 +17,7 @@ _ID = re.compile(ID_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORKSPACE = re.compile(rf"workspaces/({ID_PATTERN})")
 _COLLECTION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?collections/({ID_PATTERN})")
+_TAG_DEFINITION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?tagDefinitions/({ID_PATTERN})")
 _MODEL = re.compile(r"(?:workspaces/([a-z][a-z0-9_-]{0,62})/)?models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
 
 
@@ -56,6 +57,29 @@ class CollectionName:
             if name.startswith(prefix):
                 return check_document_id(name.removeprefix(prefix), field)
         raise _invalid(name, f"documents/{{document}} or {self}/documents/{{document}}", field)
+
+
+@dataclass(frozen=True, slots=True)
+class TagDefinitionName:
+    """The name of a tag definition."""
+
+    workspace: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"workspaces/{self.workspace}/tagDefinitions/{self.id}"
+
+    @staticmethod
+    def parse(name: str, field: str = "name") -> "TagDefinitionName":
+        """Read `[workspaces/{workspace}/]tagDefinitions/{tag_definition}`.
+
+        Raises:
+            InvalidArgument: It does not follow the pattern; names `field`.
+        """
+        match = _TAG_DEFINITION.fullmatch(name)
+        if not match:
+            raise _invalid(name, "[workspaces/{workspace}/]tagDefinitions/{tag_definition}", field)
+        return TagDefinitionName(match[1] or DEFAULT_WORKSPACE, match[2])
 
 
 def check_document_id(document_id: str, field: str = "name") -> str:

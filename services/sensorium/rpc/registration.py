@@ -37,8 +37,7 @@ def search_service(servicer: search_service_pb2_grpc.SearchServiceServicer, need
     return Registration("sensorium.v1.SearchService", add, needs)
 
 
-def tag_service() -> Registration:
-    """Return TagService, which is published and not built yet."""
-    servicer = tag_service_pb2_grpc.TagServiceServicer()
+def tag_service(servicer: tag_service_pb2_grpc.TagServiceServicer, needs: Collection[str]) -> Registration:
+    """Return TagService as `servicer` serves it."""
     add = partial(tag_service_pb2_grpc.add_TagServiceServicer_to_server, servicer)
-    return Registration("sensorium.v1.TagService", add)
+    return Registration("sensorium.v1.TagService", add, needs)

@@ -7,6 +7,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason
+from sensorium.model import embedding
 from sensorium.model.content import Modality
 from sensorium.model.embedding import EmbedRole, ModelInfo, ModelState
 from sensorium.model.vector import Metric
@@ -60,6 +61,18 @@ class Tower:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Calibration:
+    """How similarities become the scores of tags; fitted by tools/calibrate (docs/tagging.md)."""
+
+    slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    intercept: Annotated[float, Field(allow_inf_nan=False)]
+
+    def parameters(self) -> embedding.Calibration:
+        """Return what clients see."""
+        return embedding.Calibration(self.slope, self.intercept)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class ModelCard:
     """An embedding model.
 
@@ -69,6 +82,7 @@ class ModelCard:
         max_token_count: Tokens of one text, special tokens included; the rest is cut.
         normalized: Whether vectors have length 1.
         precision: What it computes in.
+        calibration: Without one, the model cannot tag.
     """
 
     name: RelativePath
@@ -84,6 +98,7 @@ class ModelCard:
     provenance: Provenance
     prompts: Prompts
     tower: Tower
+    calibration: Calibration | None = None
 
     def info(self, state: ModelState) -> ModelInfo:
         """Return what clients see."""
@@ -100,6 +115,7 @@ class ModelCard:
             normalized=self.normalized,
             roles_supported=self.prompts != Prompts(),
             state=state,
+            calibration=self.calibration.parameters() if self.calibration else None,
         )
 
 

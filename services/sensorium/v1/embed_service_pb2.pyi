@@ -146,6 +146,7 @@ class Model(_message.Message):
     INSTRUCTION_SUPPORTED_FIELD_NUMBER: _builtins.int
     LICENSE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workspaces/{workspace}/models/{model}`."""
     revision: _builtins.str
@@ -188,6 +189,10 @@ class Model(_message.Message):
     def fusions(self) -> _containers.RepeatedScalarFieldContainer[Global___Fusion.ValueType]:
         """How it combines several parts; empty when it takes one part alone."""
 
+    @_builtins.property
+    def calibration(self) -> Global___Calibration:
+        """How its similarities become probabilities when it tags; unset when it was not calibrated and cannot tag."""
+
     def __init__(
         self,
         *,
@@ -207,14 +212,43 @@ class Model(_message.Message):
         instruction_supported: _builtins.bool = ...,
         license: _builtins.str = ...,
         state: Global___Model.State.ValueType = ...,
+        calibration: Global___Calibration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Calibration(_message.Message):
+    """Turns the cosine similarity of a content and a tag into the probability that the tag fits (docs/tagging.md):
+    1 / (1 + exp(-(slope x similarity + intercept))).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOPE_FIELD_NUMBER: _builtins.int
+    INTERCEPT_FIELD_NUMBER: _builtins.int
+    slope: _builtins.float
+    """The slope; > 0."""
+    intercept: _builtins.float
+    """The intercept."""
+    def __init__(
+        self,
+        *,
+        slope: _builtins.float = ...,
+        intercept: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intercept", b"intercept", "slope", b"slope"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):

@@ -41,7 +41,7 @@ class TagDefinition(_message.Message):
     name: _builtins.str
     """`workspaces/{workspace}/tagDefinitions/{tag_definition}`."""
     display_name: _builtins.str
-    """What people call it."""
+    """What people call it; at most 256 characters."""
     guide_prompt: _builtins.str
     """What the tagger should know or pretend to be ("You are a seasoned driver …"); at most 4,096 characters."""
     model: _builtins.str
@@ -56,7 +56,7 @@ class TagDefinition(_message.Message):
     """Output only on reading; on update, refuses to overwrite another version."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagSpec]:
-        """The tags, at most 1,000."""
+        """The tags, at least 1 and at most 1,000."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -101,7 +101,7 @@ class TagSpec(_message.Message):
     description: _builtins.str
     """What deserves the tag and what does not; at most 2,048 characters."""
     group: _builtins.str
-    """A group that facets can count by; may be empty."""
+    """A group that facets can count by, at most 128 characters; may be empty."""
     threshold: _builtins.float
     """The least calibrated score, 0 to 1. Unset means the definition's."""
     def __init__(
@@ -409,7 +409,7 @@ class CreateTagDefinitionRequest(_message.Message):
     tag_definition_id: _builtins.str
     """The last part of its name: a lower-case letter, then up to 62 of `a-z`, `0-9`, `-`, `_`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call harmless; may be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
     @_builtins.property
     def tag_definition(self) -> Global___TagDefinition:
         """What to create; its name is ignored."""
@@ -464,14 +464,16 @@ class UpdateTagDefinitionRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call harmless; may be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
     @_builtins.property
     def tag_definition(self) -> Global___TagDefinition:
         """The tag definition, found by its name."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change; empty means all that are set."""
+        """The fields to change: `display_name`, `guide_prompt`, `tags` (all of them), `model`, `threshold` and
+        `max_tag_count`; empty means all that are set.
+        """
 
     def __init__(
         self,
@@ -565,7 +567,7 @@ class TagRequest(_message.Message):
     CANDIDATE_COUNT_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`workspaces/{workspace}`; empty means the default workspace."""
+    """`workspaces/{workspace}`; empty means that of the definition, or the default workspace."""
     tag_definition: _builtins.str
     """`workspaces/{workspace}/tagDefinitions/{tag_definition}`."""
     version: _builtins.int

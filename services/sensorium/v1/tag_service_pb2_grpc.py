@@ -117,7 +117,7 @@ class TagServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTagDefinition(self, request, context):
-        """Makes a new version of a tag definition. Codes: NOT_FOUND, ABORTED (etag).
+        """Makes a new version of a tag definition from the latest one. Codes: NOT_FOUND, ABORTED (etag).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

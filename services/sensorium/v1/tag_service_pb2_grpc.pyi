@@ -49,7 +49,7 @@ class TagServiceStub:
     CreateTagDefinition: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.CreateTagDefinitionRequest, _tag_service_pb2.CreateTagDefinitionResponse]
     """Creates a tag definition as version 1. Codes: ALREADY_EXISTS."""
     UpdateTagDefinition: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.UpdateTagDefinitionRequest, _tag_service_pb2.UpdateTagDefinitionResponse]
-    """Makes a new version of a tag definition. Codes: NOT_FOUND, ABORTED (etag)."""
+    """Makes a new version of a tag definition from the latest one. Codes: NOT_FOUND, ABORTED (etag)."""
     DeleteTagDefinition: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.DeleteTagDefinitionRequest, _tag_service_pb2.DeleteTagDefinitionResponse]
     """Deletes a tag definition and its versions. Codes: NOT_FOUND."""
     Tag: _grpc.UnaryUnaryMultiCallable[_tag_service_pb2.TagRequest, _tag_service_pb2.TagResponse]
@@ -78,7 +78,7 @@ class TagServiceAsyncStub(TagServiceStub):
     CreateTagDefinition: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.CreateTagDefinitionRequest, _tag_service_pb2.CreateTagDefinitionResponse]  # type: ignore[assignment]
     """Creates a tag definition as version 1. Codes: ALREADY_EXISTS."""
     UpdateTagDefinition: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.UpdateTagDefinitionRequest, _tag_service_pb2.UpdateTagDefinitionResponse]  # type: ignore[assignment]
-    """Makes a new version of a tag definition. Codes: NOT_FOUND, ABORTED (etag)."""
+    """Makes a new version of a tag definition from the latest one. Codes: NOT_FOUND, ABORTED (etag)."""
     DeleteTagDefinition: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.DeleteTagDefinitionRequest, _tag_service_pb2.DeleteTagDefinitionResponse]  # type: ignore[assignment]
     """Deletes a tag definition and its versions. Codes: NOT_FOUND."""
     Tag: _aio.UnaryUnaryMultiCallable[_tag_service_pb2.TagRequest, _tag_service_pb2.TagResponse]  # type: ignore[assignment]
@@ -129,7 +129,7 @@ class TagServiceServicer:
         request: _tag_service_pb2.UpdateTagDefinitionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tag_service_pb2.UpdateTagDefinitionResponse, _abc.Awaitable[_tag_service_pb2.UpdateTagDefinitionResponse]]:
-        """Makes a new version of a tag definition. Codes: NOT_FOUND, ABORTED (etag)."""
+        """Makes a new version of a tag definition from the latest one. Codes: NOT_FOUND, ABORTED (etag)."""
 
     def DeleteTagDefinition(
         self,

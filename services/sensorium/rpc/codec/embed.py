@@ -2,6 +2,7 @@
 
 from sensorium.errors import SensoriumError
 from sensorium.model.embedding import (
+    Calibration,
     Embedding,
     EmbedOptions,
     EmbedRequest,
@@ -134,6 +135,9 @@ def model_to_proto(info: ModelInfo, workspace: str) -> pb.Model:
         instruction_supported=info.instruction_supported,
         license=info.license,
         state=STATE.to_proto(info.state),
+        calibration=pb.Calibration(slope=info.calibration.slope, intercept=info.calibration.intercept)
+        if info.calibration
+        else None,
     )
 
 
@@ -156,6 +160,9 @@ def model_from_proto(model: pb.Model) -> ModelInfo:
         roles_supported=model.roles_supported,
         instruction_supported=model.instruction_supported,
         state=STATE.from_proto(model.state, "model.state"),
+        calibration=Calibration(model.calibration.slope, model.calibration.intercept)
+        if model.HasField("calibration")
+        else None,
     )
 
 

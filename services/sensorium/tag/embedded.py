@@ -1,0 +1,33 @@
+"""Puts the tag service together: its definitions in one SQLite file of the data directory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sensorium.ports import Embedder
+from sensorium.settings import TagSettings
+from sensorium.storage.store import Store
+from sensorium.tag.service import TagService
+
+STORE_FILE = "tag.sqlite3"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@asynccontextmanager
+async def embedded_tagging(data_dir: Path, settings: TagSettings, embedder: Embedder) -> AsyncIterator[TagService]:
+    """Give a tag service that keeps its definitions in `tag.sqlite3` of `data_dir`, which is made when missing.
+
+    Raises:
+        FailedPrecondition: FILE_UNUSABLE: another process works on it, or a later release wrote it.
+        DataLoss: The store is damaged.
+    """
+    store = Store(
+        "tag",
+        data_dir / STORE_FILE,
+        MIGRATIONS,
+        threads=settings.read_threads,
+        queue_reads=settings.queue_reads,
+        queue_rows=settings.queue_writes,
+    )
+    async with store, TagService(store, embedder, settings) as service:
+        yield service
