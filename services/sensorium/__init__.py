@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         Part,
         QueryPart,
         SensoriumError,
+        TagDefinition,
+        TagDefinitionSpec,
+        Tagged,
+        TagSpec,
         UpsertReport,
     )
 
@@ -44,6 +48,10 @@ __all__ = [
     "Part",
     "QueryPart",
     "SensoriumError",
+    "TagDefinition",
+    "TagDefinitionSpec",
+    "TagSpec",
+    "Tagged",
     "UpsertReport",
 ]
 

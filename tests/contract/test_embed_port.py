@@ -26,6 +26,7 @@ from sensorium.errors import (
 )
 from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.embedding import (
+    Calibration,
     Embedding,
     EmbedOptions,
     EmbedRequest,
@@ -75,7 +76,9 @@ class InferenceInMemory:
         return values * np.nan if 16660 in ids else values / np.linalg.norm(values)
 
 
-INFO = ModelInfo("tiny", "r1", "A fake.", DIMENSION, MAX_TOKENS, "Apache-2.0", dimensions=(8,), languages=("en",))
+INFO = ModelInfo(
+    "tiny", "r1", "A fake.", DIMENSION, MAX_TOKENS, "Apache-2.0", dimensions=(8,), calibration=Calibration(28.5, -8.75)
+)
 
 
 @pytest.fixture

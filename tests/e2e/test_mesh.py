@@ -15,7 +15,7 @@ import pytest
 from mesh_process import ROOT, MeshProcess
 
 from sensorium import Client, Document
-from sensorium.errors import NotFound, SensoriumError
+from sensorium.errors import NotFound, Reason, SensoriumError
 
 GOLDEN = ROOT / "tests" / "unit" / "golden"
 DTYPES = ("float32", "float16", "int8", "binary")
@@ -51,6 +51,22 @@ def test_what_was_written_is_found_and_can_be_deleted(mesh: MeshProcess) -> None
         client.delete_collection("vehicles", force=True)
         with pytest.raises(NotFound):
             client.get_collection("vehicles")
+
+
+def test_texts_are_tagged_by_a_definition_and_by_its_older_version(mesh: MeshProcess) -> None:
+    told = json.loads((ROOT / "samples" / "driving-tags.json").read_text())
+    with Client(mesh.grpc_address) as client:
+        client.create_tag_definition("driving", told["tags"], guide_prompt=told["guide_prompt"])
+        seen = ["a bicycle leans against a wheelchair", "we drive into the tunnel", "my tax return is late", " "]
+        tagged = client.tag("driving", seen, candidates=1)
+        assert [tagged[index].tags[0].tag for index in range(2)] == ["Non-motorized vehicles", "Tunnels"]
+        assert tagged[2].tags == ()
+        assert tagged[2].candidates[0].score < 0.5
+        assert tagged.errors[3].reason is Reason.CONTENT_EMPTY
+        client.update_tag_definition("driving", tags={"Taxes": "What is paid to the state."})
+        assert [each.tag for each in client.tag("driving", seen[2])[0].tags] == ["Taxes"]
+        assert client.tag("driving", seen[2], version=1)[0].tags == ()
+        client.delete_tag_definition("driving")
 
 
 def test_http_tells_life_readiness_and_metrics(mesh: MeshProcess) -> None:

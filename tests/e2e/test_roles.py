@@ -71,6 +71,14 @@ def test_the_processes_answer_as_one(roles: Roles) -> None:
         assert next(iter(client.search("vehicles", "two wheels", top_k=1))).document.id == "bike"
 
 
+def test_the_tag_role_tags_by_the_embed_role(roles: Roles) -> None:
+    for address in (roles.gateway.grpc_address, roles.tag.grpc_address):
+        with Client(address) as client:
+            name = f"d{address.rpartition(':')[2]}"
+            client.create_tag_definition(name, ["bicycle", "car"])
+            assert client.tag(name, "a red bicycle")[0].tags[0].tag == "bicycle"
+
+
 def test_contents_at_the_search_role_are_refused(roles: Roles) -> None:
     with Client(roles.gateway.grpc_address) as client:
         client.create_collection("vehicles", model="all-minilm-l6-v2")

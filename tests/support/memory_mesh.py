@@ -12,6 +12,7 @@ import numpy as np
 from sensorium import context
 from sensorium.client.connection import Backends, Endpoint
 from sensorium.errors import (
+    Aborted,
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
@@ -34,10 +35,16 @@ from sensorium.model.embedding import (
     Timings,
     Usage,
 )
-from sensorium.model.names import CollectionName
+from sensorium.model.names import CollectionName, TagDefinitionName
 from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
 from sensorium.model.vector import Metric, Vector
+from sensorium.ports import Embedder
 from sensorium.settings import SearchSettings
+from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_vectors import embed_contents
+from sensorium.tag.definitions import merged
+from sensorium.tag.tag_vectors import TagVectors
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSION = 26
@@ -208,11 +215,84 @@ class MemorySearcher:
 
 
 @dataclass
+class MemoryTagger:
+    """Keeps tag definitions in memory, each a list of versions; tags by the embedder."""
+
+    embedder: Embedder
+    versions: dict[TagDefinitionName, list[TagDefinition]] = field(default_factory=dict)
+    requests: list[TagRequest] = field(default_factory=list)
+
+    async def get_definition(self, name: TagDefinitionName, version: int) -> TagDefinition:
+        stored = self._stored(name)
+        if version > len(stored):
+            raise NotFound(f"there is no version {version} of {name}", reason=Reason.TAG_DEFINITION_NOT_FOUND)
+        return stored[version - 1]
+
+    async def list_definitions(self, workspace: str, page_size: int, page_token: str) -> Page[TagDefinition]:
+        names = sorted((name for name in self.versions if name.workspace == workspace), key=str)
+        page, token = _page(names, min(page_size, 2), page_token)
+        return Page(tuple(self.versions[name][-1] for name in page), token)
+
+    async def list_definition_versions(
+        self, name: TagDefinitionName, page_size: int, page_token: str
+    ) -> Page[TagDefinition]:
+        page, token = _page(self._stored(name)[::-1], min(page_size, 2), page_token)
+        return Page(tuple(page), token)
+
+    async def create_definition(
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+    ) -> TagDefinition:
+        if name in self.versions:
+            raise AlreadyExists(f"{name} exists", field="tag_definition_id")
+        self.versions[name] = [TagDefinition(name, spec, 1, NOW, "etag-1")]
+        return self.versions[name][0]
+
+    async def update_definition(self, update: DefinitionUpdate) -> TagDefinition:
+        latest = self._stored(update.name)[-1]
+        if update.etag not in {"", latest.etag}:
+            raise Aborted(f"{update.name} changed")
+        version = latest.version + 1
+        made = TagDefinition(update.name, merged(latest.spec, update), version, NOW, f"etag-{version}")
+        self.versions[update.name].append(made)
+        return made
+
+    async def delete_definition(self, name: TagDefinitionName) -> None:
+        self._stored(name)
+        del self.versions[name]
+
+    async def tag(self, request: TagRequest) -> TagResponse:
+        self.requests.append(request)
+        spec, version = await self._definition(request)
+        model = await self.embedder.model(spec.model)
+        assert model.calibration
+        tags = await TagVectors(self.embedder, batch_size=256, max_bytes=0).of(spec, model, request.priority)
+        contents = await embed_contents(self.embedder, request, model, 256)
+        assignment = Assignment(spec, tags, model.calibration, request.candidate_count)
+        results = (each if isinstance(each, SensoriumError) else assignment.tags_of(each) for each in contents.vectors)
+        return TagResponse(tuple(results), model.name, model.revision, version, contents.usage, contents.timings)
+
+    async def _definition(self, request: TagRequest) -> tuple[TagDefinitionSpec, int]:
+        if isinstance(request.definition, TagDefinitionSpec):
+            return request.definition, 0
+        found = await self.get_definition(request.definition, request.version)
+        return found.spec, found.version
+
+    def _stored(self, name: TagDefinitionName) -> list[TagDefinition]:
+        if name not in self.versions:
+            raise NotFound(f"there is no {name}", reason=Reason.TAG_DEFINITION_NOT_FOUND)
+        return self.versions[name]
+
+
+@dataclass
 class MemoryMesh:
-    """The two ports as a client reaches them."""
+    """The ports as a client reaches them."""
 
     embedder: LetterEmbedder = field(default_factory=LetterEmbedder)
     store: MemorySearcher = field(default_factory=MemorySearcher)
+    tagger: MemoryTagger = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tagger = MemoryTagger(self.embedder)
 
     @property
     def searcher(self) -> EmbeddingSearcher:
@@ -221,7 +301,7 @@ class MemoryMesh:
     @asynccontextmanager
     async def connect(self, endpoint: Endpoint) -> AsyncIterator[Backends]:
         """Stand in for `sensorium.client.connection.connect`."""
-        yield Backends(self.embedder, self.searcher)
+        yield Backends(self.embedder, self.searcher, self.tagger)
 
 
 def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:

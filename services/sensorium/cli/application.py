@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from sensorium.cli import collections, demo, documents, embed, models, search, status, up
+from sensorium.cli import collections, demo, documents, embed, models, search, status, tag, up
 from sensorium.cli.failures import EXPLAINED
 from sensorium.cli.options import Address, Before, Json, Timeout, Workspace
 
@@ -26,7 +26,7 @@ def shared(
     timeout: Timeout = None,
     workspace: Workspace = None,
 ) -> None:
-    """Embed texts, keep documents, and find them again.
+    """Embed and tag texts, keep documents, and find them again.
 
     Start a mesh with [bold]sensorium demo[/] (with a sample set) or [bold]sensorium up[/], then, in another shell:
 
@@ -45,4 +45,5 @@ embed.register(app)
 search.register(app)
 collections.register(app)
 documents.register(app)
+tag.register(app)
 models.register(app)

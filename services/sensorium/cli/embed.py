@@ -1,25 +1,19 @@
 """`sensorium embed`: texts into vectors."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensorium.cli import lines
 from sensorium.cli.choices import DTypeName, RoleName
 from sensorium.cli.options import command
 from sensorium.cli.progress import progress
 from sensorium.cli.session import Session
+from sensorium.cli.texts import Lines, Texts, texts_given
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
     from sensorium.model.embedding import Embedding
 
-Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="The texts; - reads one a line from stdin.")]
-Lines = Annotated[Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A file with one text a line.")]
 Model = Annotated[str, typer.Option(help="The model's id; empty means the mesh's default.")]
 Stored = Annotated[DTypeName, typer.Option("--dtype", help="How components travel.")]
 Role = Annotated[RoleName | None, typer.Option(help="What the texts are for, for models that tell.")]
@@ -49,7 +43,7 @@ def embed(
 
     failed = total = 0
     with (
-        _given(texts, file) as given,
+        texts_given(texts, file) as given,
         session.client() as client,
         progress(session.output, "texts", given.count, prints_results=True) as done,
     ):
@@ -66,24 +60,6 @@ def embed(
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command()(embed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    texts: Iterable[str]
-    count: int | None
-
-
-@contextmanager
-def _given(texts: list[str] | None, file: Path | None) -> Iterator[_Given]:
-    """Open what is to be embedded: arguments, stdin or a file."""
-    if bool(texts) == bool(file):
-        raise typer.BadParameter("give texts, or - for stdin, or --file")
-    if texts and texts != ["-"]:
-        yield _Given(texts, len(texts))
-        return
-    with lines.opened(file or lines.STDIN) as opened:
-        yield _Given((line.text() for line in opened), opened.count)
 
 
 def _show(session: Session, text: str, result: "Embedding | SensoriumError") -> None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from sensorium.client import Document, Hits
     from sensorium.model.collection import Collection
     from sensorium.model.embedding import ModelInfo
+    from sensorium.model.tagging import TagDefinition
 
 TEXT_WIDTH = 60
 
@@ -55,14 +56,44 @@ def models_table(models: "Iterable[ModelInfo]") -> "Table":
     return table
 
 
+def definitions_table(definitions: "Iterable[TagDefinition]") -> "Table":
+    """Return versions of tag definitions with how many tags they have, and their etags."""
+    table = _table("definition", "version", "tags", "threshold", "model", "name", "etag", "made")
+    for each in definitions:
+        spec, made = each.spec, each.create_time.isoformat(" ", "seconds")
+        threshold = "" if spec.threshold is None else f"{spec.threshold:g}"
+        count = str(len(spec.tags))
+        _add(
+            table,
+            each.name.id,
+            str(each.version),
+            count,
+            threshold,
+            spec.model or "-",
+            spec.display_name,
+            each.etag,
+            made,
+        )
+    return table
+
+
+def tags_table(definition: "TagDefinition") -> "Table":
+    """Return the tags of a definition with their thresholds, those of the definition included."""
+    title = f"{definition.name.id}, version {definition.version}, etag {definition.etag}"
+    table = _table("tag", "group", "threshold", "description", title=title)
+    for each in definition.spec.tags:
+        _add(table, each.tag, each.group, f"{definition.spec.threshold_of(each):g}", each.description)
+    return table
+
+
 def _table(*columns: str, title: str = "") -> "Table":
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
-        numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
-        whole = column in {"collection", "model", "revision"}
+        numeric = column in {"rank", "score", "documents", "dimension", "tokens", "threshold", "version"}
+        whole = column in {"collection", "definition", "model", "revision"}
         table.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return table
 

@@ -5,11 +5,13 @@ from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hit, Hits
 from sensorium.client.synchronous import Client
+from sensorium.client.tagging import Tagged
 from sensorium.client.upserts import DocumentError, UpsertReport
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.content import Content, Modality, Part
 from sensorium.model.search import DocumentReference, QueryPart
+from sensorium.model.tagging import TagDefinition, TagDefinitionSpec, TagSpec
 
 __all__ = [
     "AsyncClient",
@@ -27,5 +29,9 @@ __all__ = [
     "Part",
     "QueryPart",
     "SensoriumError",
+    "TagDefinition",
+    "TagDefinitionSpec",
+    "TagSpec",
+    "Tagged",
     "UpsertReport",
 ]

@@ -15,6 +15,7 @@ from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
 from sensorium.client.queries import Query, query_parts
+from sensorium.client.tagging import DefinitionChange, Tagged, Tags, definition_name, tag_specs
 from sensorium.client.upserts import UpsertReport, write_batch
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, Collection, CollectionSpec
@@ -22,8 +23,9 @@ from sensorium.model.content import Content
 from sensorium.model.document import Document as StoredDocument
 from sensorium.model.document import DocumentView
 from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
-from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, check_id
+from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, TagDefinitionName, check_id
 from sensorium.model.search import SearchRequest
+from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
 from sensorium.model.vector import DType, Metric
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -274,6 +276,125 @@ class AsyncClient:
             view=DocumentView(embedding=with_vectors),
         )
         return Hits.from_response(await self._call(lambda: self._backends.searcher.search(request)))
+
+    # --- Tagging ----------------------------------------------------------------------------------------------------
+
+    async def create_tag_definition(
+        self,
+        definition: str,
+        tags: Tags,
+        *,
+        display_name: str = "",
+        guide_prompt: str = "",
+        model: str = "",
+        threshold: float | None = None,
+        max_tag_count: int = 0,
+        request_id: str = "",
+    ) -> TagDefinition:
+        """Create a tag definition as version 1.
+
+        Args:
+            definition: Its id: a lower-case letter, then up to 62 of `a-z`, `0-9`, `-`, `_`.
+            tags: Descriptions by tag, or tags as names or `TagSpec`s.
+            display_name: What people call it.
+            guide_prompt: What the tagger should know, for models that follow instructions.
+            model: The model that assigns the tags; empty means the server's default.
+            threshold: The least score of an assigned tag, 0 to 1; None means 0.5.
+            max_tag_count: The most tags of one content; 0 means no limit.
+            request_id: A UUID that makes a repeat harmless.
+
+        Raises:
+            AlreadyExists: There is one of that name.
+        """
+        spec = TagDefinitionSpec(tag_specs(tags), display_name, guide_prompt, model, threshold, max_tag_count)
+        name = definition_name(definition, self._workspace)
+        return await self._call(lambda: self._backends.tagger.create_definition(name, spec, request_id))
+
+    async def get_tag_definition(self, definition: str, *, version: int = 0) -> TagDefinition:
+        """Return one version of a tag definition; 0 means the latest."""
+        name = definition_name(definition, self._workspace)
+        return await self._call(lambda: self._backends.tagger.get_definition(name, version))
+
+    async def tag_definitions(self) -> AsyncIterator[TagDefinition]:
+        """Yield the workspace's tag definitions in their latest version, by id."""
+        token = ""
+        while True:
+            page = await self._call(partial(self._backends.tagger.list_definitions, self._workspace, PAGE_SIZE, token))
+            for definition in page.items:
+                yield definition
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def tag_definition_versions(self, definition: str) -> AsyncIterator[TagDefinition]:
+        """Yield the versions of a tag definition, latest first."""
+        name, token = definition_name(definition, self._workspace), ""
+        while True:
+            page = await self._call(partial(self._backends.tagger.list_definition_versions, name, PAGE_SIZE, token))
+            for version in page.items:
+                yield version
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def update_tag_definition(
+        self,
+        definition: str,
+        *,
+        tags: Tags | None = None,
+        display_name: str | None = None,
+        guide_prompt: str | None = None,
+        model: str | None = None,
+        threshold: float | None = None,
+        max_tag_count: int | None = None,
+        etag: str = "",
+        request_id: str = "",
+    ) -> TagDefinition:
+        """Make a new version of a tag definition; what is None stays as it is.
+
+        Raises:
+            Aborted: `etag` is set, and the definition changed since it was read.
+        """
+        change = DefinitionChange(
+            None if tags is None else tag_specs(tags), display_name, guide_prompt, model, threshold, max_tag_count
+        )
+        name = definition_name(definition, self._workspace)
+        update = DefinitionUpdate(name, change.spec(), change.fields(), etag, request_id)
+        return await self._call(lambda: self._backends.tagger.update_definition(update))
+
+    async def delete_tag_definition(self, definition: str) -> None:
+        """Delete a tag definition and its versions."""
+        name = definition_name(definition, self._workspace)
+        await self._call(lambda: self._backends.tagger.delete_definition(name))
+
+    async def tag(
+        self,
+        definition: str | TagDefinitionSpec,
+        contents: str | Content | Iterable[str | Content],
+        *,
+        version: int = 0,
+        candidates: int = 0,
+        priority: Priority = Priority.INTERACTIVE,
+        batch_size: int = BATCH_ITEMS,
+    ) -> Tagged:
+        """Return the tags or an error for each content, in order.
+
+        Args:
+            definition: A definition's id, or one for this call alone.
+            contents: One text or content, or several; many are sent in batches.
+            version: The version of the definition; 0 means the latest.
+            candidates: The most tags below their threshold to return too.
+            priority: The lane that the calls wait in.
+            batch_size: The most contents of one call, at most 256.
+        """
+        named = definition_name(definition, self._workspace) if isinstance(definition, str) else definition
+        workspace = named.workspace if isinstance(named, TagDefinitionName) else self._workspace
+        responses = []
+        for batch in list(batches(as_contents(contents), batch_size, content_bytes)) or [[]]:
+            request = TagRequest(named, tuple(batch), version, candidates, priority, workspace)
+            responses.append(await self._call(partial(self._backends.tagger.tag, request)))
+            version = responses[0].version  # An update meanwhile must not mix versions.
+        return Tagged.joined(responses)
 
     @property
     def _backends(self) -> Backends:

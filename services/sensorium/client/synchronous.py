@@ -93,6 +93,13 @@ class Client:
     count = _waited(AsyncClient.count)
     delete = _waited(AsyncClient.delete)
     search = _waited(AsyncClient.search)
+    create_tag_definition = _waited(AsyncClient.create_tag_definition)
+    get_tag_definition = _waited(AsyncClient.get_tag_definition)
+    tag_definitions = _iterated(AsyncClient.tag_definitions)
+    tag_definition_versions = _iterated(AsyncClient.tag_definition_versions)
+    update_tag_definition = _waited(AsyncClient.update_tag_definition)
+    delete_tag_definition = _waited(AsyncClient.delete_tag_definition)
+    tag = _waited(AsyncClient.tag)
 
     @property
     def _running(self) -> LoopThread:

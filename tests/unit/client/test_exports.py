@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from memory_mesh import LetterEmbedder, MemorySearcher
+from memory_mesh import LetterEmbedder, MemorySearcher, MemoryTagger
 
 import sensorium
 import sensorium.client
@@ -27,7 +27,7 @@ def test_the_address_comes_from_the_argument_the_environment_or_the_default(monk
     @asynccontextmanager
     async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
         seen.append(endpoint.address)
-        yield Backends(LetterEmbedder(), MemorySearcher())
+        yield Backends(LetterEmbedder(), MemorySearcher(), MemoryTagger(LetterEmbedder()))
 
     for address in (None, "b:2"):
         with sensorium.Client(address, connect=connect):

@@ -64,6 +64,20 @@ def test_the_default_model_says_that_it_is_english() -> None:
     assert info.state is ModelState.READY
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_the_calibration_calls_the_same_sure_and_the_different_unsure(model: str) -> None:
+    calibration = read_card(REPOSITORY, model).info(ModelState.READY).calibration
+    assert calibration
+    assert calibration.slope + calibration.intercept > 5
+    assert calibration.intercept < -5
+
+
+def test_a_card_without_a_calibration_is_good(tmp_path: Path) -> None:
+    text = (REPOSITORY / MODEL / "card.toml").read_text()
+    repository = changed(tmp_path, text[text.index("[calibration]") :], "")
+    assert read_card(repository, MODEL).info(ModelState.READY).calibration is None
+
+
 def test_a_prompt_goes_before_its_role_alone() -> None:
     prompts = Prompts(query="query: ")
     assert prompts.for_role(EmbedRole.QUERY) == "query: "
@@ -81,6 +95,8 @@ def test_a_prompt_goes_before_its_role_alone() -> None:
         ('modality = "text"', 'modality = "smell"', "tower.modality"),
         ('revision = "', 'revisions = "', "revision"),
         ('name = "all-minilm-l6-v2"', 'name = "bge-m3"', "name"),
+        ("slope = ", "slope = -", "calibration.slope"),
+        ("intercept = ", "intercept = nan # ", "calibration.intercept"),
         ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "tower.tokenizer"),
     ],
 )
