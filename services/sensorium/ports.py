@@ -118,7 +118,7 @@ class Tagger(Protocol):
         ...
 
     async def create_definition(
-        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, *, request_id: str = ""
     ) -> TagDefinition:
         """Create a definition as version 1; a repeat with the same `request_id` is harmless. Raises AlreadyExists."""
         ...

@@ -115,14 +115,14 @@ def update(spec: TagDefinitionSpec, *fields: DefinitionField, etag: str = "", re
 async def test_a_definition_comes_back_as_it_was_given(tagger: Tagger) -> None:
     tags = (TagSpec("ö", "Umlaut", "vowels", 0.25), TagSpec("b", threshold=0.0))
     spec = TagDefinitionSpec(tags, "Name", "You know", "letters", 0.75, 3)
-    created = await tagger.create_definition(NAME, spec, "")
+    created = await tagger.create_definition(NAME, spec)
     assert (created.name, created.spec, created.version) == (NAME, spec, 1)
     assert created.etag
     assert await tagger.get_definition(NAME, 0) == created == await tagger.get_definition(NAME, 1)
 
 
 async def test_an_update_makes_a_version_and_leaves_the_others(tagger: Tagger) -> None:
-    first = await tagger.create_definition(NAME, replace(SPEC, threshold=0.9), "")
+    first = await tagger.create_definition(NAME, replace(SPEC, threshold=0.9))
     second = await tagger.update_definition(
         update(TagDefinitionSpec(display_name="New"), DefinitionField.DISPLAY_NAME, DefinitionField.THRESHOLD)
     )
@@ -135,8 +135,8 @@ async def test_an_update_makes_a_version_and_leaves_the_others(tagger: Tagger) -
 
 async def test_definitions_and_versions_are_listed_by_page(tagger: Tagger) -> None:
     for name in ("c", "a", "b"):
-        await tagger.create_definition(TagDefinitionName("default", name), SPEC, "")
-    await tagger.create_definition(TagDefinitionName("other", "d"), SPEC, "")
+        await tagger.create_definition(TagDefinitionName("default", name), SPEC)
+    await tagger.create_definition(TagDefinitionName("other", "d"), SPEC)
     first = await tagger.list_definitions("default", 100, "")
     second = await tagger.list_definitions("default", 100, first.next_page_token)
     assert [[each.name.id for each in page.items] for page in (first, second)] == [["a", "b"], ["c"]]
@@ -151,34 +151,37 @@ async def test_definitions_and_versions_are_listed_by_page(tagger: Tagger) -> No
 
 
 async def test_a_deleted_definition_is_gone_with_its_versions(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     await tagger.update_definition(update(SPEC, *ALL))
     await tagger.delete_definition(NAME)
     await refused(tagger.get_definition(NAME, 1), NotFound, Reason.TAG_DEFINITION_NOT_FOUND)
-    assert (await tagger.create_definition(NAME, SPEC, "")).version == 1
+    assert (await tagger.create_definition(NAME, SPEC)).version == 1
     await refused(tagger.get_definition(NAME, 2), NotFound, Reason.TAG_DEFINITION_NOT_FOUND)
 
 
 async def test_a_repeat_with_the_same_request_id_changes_nothing(tagger: Tagger) -> None:
     create, change = str(uuid.uuid4()), str(uuid.uuid4())
-    created = await tagger.create_definition(NAME, SPEC, create)
+    created = await tagger.create_definition(NAME, SPEC, request_id=create)
     wanted = update(replace(SPEC, display_name="New"), DefinitionField.DISPLAY_NAME, request_id=change)
     updated = await tagger.update_definition(wanted)
-    assert await tagger.create_definition(NAME, SPEC, create.upper()) == created
+    assert await tagger.create_definition(NAME, SPEC, request_id=create.upper()) == created
     assert await tagger.update_definition(wanted) == updated
+    assert await tagger.update_definition(replace(wanted, request_id=change.upper())) == updated
     assert (await tagger.get_definition(NAME, 0)).version == 2
     other = replace(wanted, spec=SPEC)
     await refused(tagger.update_definition(other), InvalidArgument, Reason.FIELD_INVALID, "request_id")
     await tagger.delete_definition(NAME)
-    await refused(tagger.create_definition(NAME, SPEC, create), NotFound, Reason.TAG_DEFINITION_NOT_FOUND)
+    await refused(tagger.create_definition(NAME, SPEC, request_id=create), NotFound, Reason.TAG_DEFINITION_NOT_FOUND)
 
 
 async def test_wrong_changes_are_refused_and_change_nothing(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
-    await refused(tagger.create_definition(NAME, SPEC, ""), AlreadyExists, Reason.RESOURCE_EXISTS)
+    await tagger.create_definition(NAME, SPEC)
+    await refused(tagger.create_definition(NAME, SPEC), AlreadyExists, Reason.RESOURCE_EXISTS)
     bad_id = TagDefinitionName("default", "Shapes")
-    await refused(tagger.create_definition(bad_id, SPEC, ""), InvalidArgument, Reason.NAME_INVALID, "tag_definition_id")
-    await refused(tagger.create_definition(NOWHERE, SPEC, "twice"), InvalidArgument, Reason.FIELD_INVALID, "request_id")
+    await refused(tagger.create_definition(bad_id, SPEC), InvalidArgument, Reason.NAME_INVALID, "tag_definition_id")
+    await refused(
+        tagger.create_definition(NOWHERE, SPEC, request_id="twice"), InvalidArgument, Reason.FIELD_INVALID, "request_id"
+    )
     await refused(
         tagger.update_definition(update(SPEC, *ALL, etag="old")), Aborted, Reason.CONFLICT, "tag_definition.etag"
     )
@@ -199,7 +202,7 @@ async def test_what_is_not_there_is_not_found(tagger: Tagger) -> None:
     await refused(tagger.update_definition(DefinitionUpdate(NOWHERE, SPEC, ALL)), *missing)
     await refused(tagger.delete_definition(NOWHERE), *missing)
     await refused(tagger.tag(TagRequest(NOWHERE, texts("a"))), *missing)
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     await refused(tagger.tag(TagRequest(NAME, texts("a"), version=2)), *missing)
     assert (await tagger.list_definitions("nobody", 0, "")).items == ()
 
@@ -228,15 +231,15 @@ async def test_a_wrong_definition_is_refused_by_field(
     tagger: Tagger, spec: TagDefinitionSpec, field: str, reason: Reason
 ) -> None:
     path = f"tag_definition.{field}"
-    await refused(tagger.create_definition(NAME, spec, ""), InvalidArgument, reason, path)
-    await tagger.create_definition(NAME, SPEC, "")
+    await refused(tagger.create_definition(NAME, spec), InvalidArgument, reason, path)
+    await tagger.create_definition(NAME, SPEC)
     await refused(tagger.update_definition(update(spec, *ALL)), InvalidArgument, reason, path)
     inline = tagger.tag(TagRequest(spec, texts("a")))
     await refused(inline, InvalidArgument, reason, f"inline_definition.{field}")
 
 
 async def test_wrong_pages_are_refused(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     for each in (tagger.list_definitions("default", -1, ""), tagger.list_definition_versions(NAME, -1, "")):
         await refused(each, InvalidArgument, Reason.FIELD_INVALID, "page_size")
     for each in (tagger.list_definitions("default", 0, "x"), tagger.list_definition_versions(NAME, 0, "x")):
@@ -247,7 +250,7 @@ async def test_wrong_pages_are_refused(tagger: Tagger) -> None:
 async def test_page_tokens_that_are_forged_are_refused(tagger: Tagger) -> None:
     from sensorium.storage.list_pages import list_token, request_mark
 
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     for position in ("x", "-1", "9" * 30, "٣"):
         forged = list_token(request_mark("versions", 1), position)
         call = tagger.list_definition_versions(NAME, 0, forged)
@@ -258,7 +261,7 @@ async def test_page_tokens_that_are_forged_are_refused(tagger: Tagger) -> None:
 
 
 async def test_contents_get_the_tags_that_fit_and_the_evidence(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     response = await tagger.tag(TagRequest(NAME, texts("aaa", "bbb", "zzz")))
     assert (response.model, response.model_revision, response.version) == ("letters", "r1", 1)
     found = [[each.tag for each in result.tags] for result in response.results if isinstance(result, ContentTags)]
@@ -305,7 +308,7 @@ async def test_the_part_that_speaks_for_a_tag_is_named(tagger: Tagger) -> None:
 
 
 async def test_a_version_stays_usable_after_an_update(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     await tagger.update_definition(update(TagDefinitionSpec((TagSpec("zzz"),)), DefinitionField.TAGS))
     old = await tagger.tag(TagRequest(NAME, texts("aaa"), version=1))
     new = await tagger.tag(TagRequest(NAME, texts("aaa")))
@@ -316,7 +319,7 @@ async def test_a_version_stays_usable_after_an_update(tagger: Tagger) -> None:
 
 
 async def test_wrong_calls_are_refused(tagger: Tagger) -> None:
-    await tagger.create_definition(NAME, SPEC, "")
+    await tagger.create_definition(NAME, SPEC)
     wrong: list[tuple[TagRequest, Reason, str]] = [
         (TagRequest(NAME, ()), Reason.FIELD_INVALID, "contents"),
         (TagRequest(NAME, texts(*"aaaa")), Reason.TOO_MANY_ITEMS, "contents"),
@@ -356,7 +359,7 @@ async def test_priority_deadline_and_times_travel(tagger: Tagger, embedder: Part
 
 
 async def test_an_empty_mask_changes_what_is_set(stub: Any, service: Tagger) -> None:
-    await service.create_definition(NAME, replace(SPEC, threshold=0.9, max_tag_count=2), "")
+    await service.create_definition(NAME, replace(SPEC, threshold=0.9, max_tag_count=2))
     definition = pb.TagDefinition(name="tagDefinitions/shapes", display_name="New", threshold=0.0)
     answer = await stub.UpdateTagDefinition(pb.UpdateTagDefinitionRequest(tag_definition=definition))
     assert (answer.tag_definition.display_name, answer.tag_definition.threshold) == ("New", 0.0)
@@ -374,8 +377,8 @@ async def test_a_mask_may_not_name_what_cannot_be_changed(stub: Any) -> None:
 
 
 async def test_names_may_leave_out_the_default_workspace(stub: Any, service: Tagger) -> None:
-    await service.create_definition(NAME, SPEC, "")
-    await service.create_definition(TagDefinitionName("other", "shapes"), SPEC, "")
+    await service.create_definition(NAME, SPEC)
+    await service.create_definition(TagDefinitionName("other", "shapes"), SPEC)
     for name in ("tagDefinitions/shapes", "workspaces/other/tagDefinitions/shapes"):
         found = await stub.GetTagDefinition(pb.GetTagDefinitionRequest(name=name))
         assert found.tag_definition.name.endswith(name)

@@ -240,7 +240,7 @@ class MemoryTagger:
         return Page(tuple(page), token)
 
     async def create_definition(
-        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, *, request_id: str = ""
     ) -> TagDefinition:
         if name in self.versions:
             raise AlreadyExists(f"{name} exists", field="tag_definition_id")

@@ -308,7 +308,7 @@ class AsyncClient:
         """
         spec = TagDefinitionSpec(tag_specs(tags), display_name, guide_prompt, model, threshold, max_tag_count)
         name = definition_name(definition, self._workspace)
-        return await self._call(lambda: self._backends.tagger.create_definition(name, spec, request_id))
+        return await self._call(lambda: self._backends.tagger.create_definition(name, spec, request_id=request_id))
 
     async def get_tag_definition(self, definition: str, *, version: int = 0) -> TagDefinition:
         """Return one version of a tag definition; 0 means the latest."""

@@ -1,5 +1,8 @@
 """The tag service of another process, behind the same port as the one in this process."""
 
+import uuid
+from dataclasses import replace
+
 import grpc
 
 from sensorium import context
@@ -18,9 +21,18 @@ from sensorium.rpc.codec.tag import (
 from sensorium.v1 import tag_service_pb2 as pb
 from sensorium.v1.tag_service_pb2_grpc import TagServiceStub
 
-# Methods that may be repeated when the service is away, for the channel factory. Changes are not: without a request
-# id, the repeat of one that succeeded would report an error or make another version.
-REPEATABLE = {"sensorium.v1.TagService": ("GetTagDefinition", "ListTagDefinitions", "ListTagDefinitionVersions", "Tag")}
+# Methods that may be repeated when the service is away, for the channel factory. Creations and updates carry a request
+# id, the same for all repeats of a call; the repeat of a deletion that succeeded would report an error.
+REPEATABLE = {
+    "sensorium.v1.TagService": (
+        "GetTagDefinition",
+        "ListTagDefinitions",
+        "ListTagDefinitionVersions",
+        "CreateTagDefinition",
+        "UpdateTagDefinition",
+        "Tag",
+    )
+}
 
 
 class TagClient(Tagger):
@@ -51,7 +63,7 @@ class TagClient(Tagger):
         return Page(tuple(map(definition_from_proto, response.tag_definitions)), response.next_page_token)
 
     async def create_definition(
-        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, *, request_id: str = ""
     ) -> TagDefinition:
         """Create a definition as version 1; a repeat with the same `request_id` is harmless. Raises AlreadyExists."""
         response = await self._stub.CreateTagDefinition(
@@ -59,14 +71,15 @@ class TagClient(Tagger):
                 parent=f"workspaces/{name.workspace}",
                 tag_definition_id=name.id,
                 tag_definition=spec_to_proto(spec),
-                request_id=request_id,
+                request_id=request_id or _new_request_id(),
             )
         )
         return definition_from_proto(response.tag_definition)
 
     async def update_definition(self, update: DefinitionUpdate) -> TagDefinition:
         """Make a new version. Raises Aborted when the definition changed since its etag was read."""
-        response = await self._stub.UpdateTagDefinition(update_to_proto(update))
+        named = update if update.request_id else replace(update, request_id=_new_request_id())
+        response = await self._stub.UpdateTagDefinition(update_to_proto(named))
         return definition_from_proto(response.tag_definition)
 
     async def delete_definition(self, name: TagDefinitionName) -> None:
@@ -80,3 +93,7 @@ class TagClient(Tagger):
         context.record(Stage.PREPROCESS, response.timings.preprocess_ms / 1e3)
         context.record(Stage.INFERENCE, response.timings.inference_ms / 1e3)
         return response
+
+
+def _new_request_id() -> str:
+    return str(uuid.uuid4())

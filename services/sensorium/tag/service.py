@@ -1,6 +1,7 @@
 """The tag service: what the port promises, on a store of definitions and an embedder."""
 
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -90,7 +91,7 @@ class TagService:
         return Page(tuple(found), list_pages.list_token(mark, str(found[-1].version)) if more else "")
 
     async def create_definition(
-        self, name: TagDefinitionName, spec: TagDefinitionSpec, request_id: str
+        self, name: TagDefinitionName, spec: TagDefinitionSpec, *, request_id: str = ""
     ) -> TagDefinition:
         """Create a definition as version 1; a repeat with the same `request_id` is harmless.
 
@@ -116,7 +117,10 @@ class TagService:
             raise InvalidArgument("update_mask: there is nothing to change", field="update_mask")
         checked = definitions.merged(_GOOD, update)
         check_definition(checked, self._limits)
-        repeat, mark = check_request_id(update.request_id), list_pages.request_mark("update", update)
+        repeat, mark = (
+            check_request_id(update.request_id),
+            list_pages.request_mark("update", replace(update, request_id="")),
+        )
         return await self._store.write(
             lambda writing: once(writing, update.name, repeat, mark, lambda it: definitions.change(it, update))
         )

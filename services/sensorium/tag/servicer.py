@@ -68,7 +68,7 @@ class TagServicer(TagServiceServicer):
         """Create a tag definition."""
         name = TagDefinitionName(parse_workspace(request.parent), request.tag_definition_id)
         spec = spec_from_proto(request.tag_definition)
-        created = await self._tagger.create_definition(name, spec, request.request_id)
+        created = await self._tagger.create_definition(name, spec, request_id=request.request_id)
         return pb.CreateTagDefinitionResponse(tag_definition=definition_to_proto(created))
 
     async def UpdateTagDefinition(  # noqa: N802

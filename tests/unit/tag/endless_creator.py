@@ -15,7 +15,7 @@ async def write(directory: Path) -> None:
     async with embedded_tagging(directory, TagSettings(), None) as service:  # type: ignore[arg-type]  # It tags nothing.
         for number in count():
             name = TagDefinitionName("default", f"d{number}")
-            await service.create_definition(name, TagDefinitionSpec((TagSpec("a"),)), "")
+            await service.create_definition(name, TagDefinitionSpec((TagSpec("a"),)))
             print(name.id, 1, flush=True)
             spec = TagDefinitionSpec(display_name=str(number))
             await service.update_definition(DefinitionUpdate(name, spec, (DefinitionField.DISPLAY_NAME,)))

@@ -56,7 +56,7 @@ def test_versions_count_from_one_and_never_change(
 ) -> None:
     async def run(directory: Path) -> None:
         async with opened(directory) as service:
-            made = [await service.create_definition(NAME, first, "")]
+            made = [await service.create_definition(NAME, first)]
             for spec, fields, etag in updates:
                 wanted = DefinitionUpdate(NAME, spec, fields, {"current": made[-1].etag}.get(etag, etag))
                 try:
@@ -81,7 +81,7 @@ async def test_pages_of_large_definitions_end_early(tmp_path: Path, monkeypatch:
     spec = TagDefinitionSpec((TagSpec("a", "x" * 100),))
     async with opened(tmp_path) as service:
         for number in range(5):
-            await service.create_definition(TagDefinitionName("default", f"d{number}"), spec, "")
+            await service.create_definition(TagDefinitionName("default", f"d{number}"), spec)
         sizes, token = [], ""
         while not sizes or token:
             page = await service.list_definitions("default", 0, token)
@@ -92,10 +92,10 @@ async def test_pages_of_large_definitions_end_early(tmp_path: Path, monkeypatch:
 
 async def test_a_request_id_is_forgotten_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with opened(tmp_path) as service:
-        await service.create_definition(NAME, SPEC, REQUEST)
+        await service.create_definition(NAME, SPEC, request_id=REQUEST)
         later = moments.now() + repeats.REMEMBERED // moments.MICROSECOND + 1
         monkeypatch.setattr(moments, "now", lambda: later)
-        await service.create_definition(TagDefinitionName("default", "other"), SPEC, REQUEST)
+        await service.create_definition(TagDefinitionName("default", "other"), SPEC, request_id=REQUEST)
 
 
 async def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path) -> None:
