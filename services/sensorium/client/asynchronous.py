@@ -14,6 +14,7 @@ from sensorium.client.contents import as_contents, content_bytes
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
+from sensorium.client.paging import each_of
 from sensorium.client.queries import Query, query_parts
 from sensorium.client.tagging import DefinitionChange, Tagged, Tags, definition_name, tag_specs
 from sensorium.client.upserts import UpsertReport, write_batch
@@ -24,7 +25,7 @@ from sensorium.model.document import Document as StoredDocument
 from sensorium.model.document import DocumentView
 from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
 from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, TagDefinitionName, check_id
-from sensorium.model.search import SearchRequest
+from sensorium.model.search import Page, SearchRequest
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
 from sensorium.model.vector import DType, Metric
 
@@ -315,27 +316,22 @@ class AsyncClient:
         name = definition_name(definition, self._workspace)
         return await self._call(lambda: self._backends.tagger.get_definition(name, version))
 
-    async def tag_definitions(self) -> AsyncIterator[TagDefinition]:
+    def tag_definitions(self) -> AsyncIterator[TagDefinition]:
         """Yield the workspace's tag definitions in their latest version, by id."""
-        token = ""
-        while True:
-            page = await self._call(partial(self._backends.tagger.list_definitions, self._workspace, PAGE_SIZE, token))
-            for definition in page.items:
-                yield definition
-            token = page.next_page_token
-            if not token:
-                return
 
-    async def tag_definition_versions(self, definition: str) -> AsyncIterator[TagDefinition]:
+        async def page(token: str) -> Page[TagDefinition]:
+            return await self._call(lambda: self._backends.tagger.list_definitions(self._workspace, PAGE_SIZE, token))
+
+        return each_of(page)
+
+    def tag_definition_versions(self, definition: str) -> AsyncIterator[TagDefinition]:
         """Yield the versions of a tag definition, latest first."""
-        name, token = definition_name(definition, self._workspace), ""
-        while True:
-            page = await self._call(partial(self._backends.tagger.list_definition_versions, name, PAGE_SIZE, token))
-            for version in page.items:
-                yield version
-            token = page.next_page_token
-            if not token:
-                return
+        name = definition_name(definition, self._workspace)
+
+        async def page(token: str) -> Page[TagDefinition]:
+            return await self._call(lambda: self._backends.tagger.list_definition_versions(name, PAGE_SIZE, token))
+
+        return each_of(page)
 
     async def update_tag_definition(
         self,
