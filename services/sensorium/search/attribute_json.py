@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sensorium.model.collection import AttributeType
 from sensorium.model.document import AttributeValue
-from sensorium.search.moments import from_micros, to_micros
+from sensorium.storage.moments import from_micros, to_micros
 
 Json = str | int | float | bool | list[str] | dict[str, int]
 

@@ -10,8 +10,8 @@ from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from sensorium.model.collection import AttributeField, AttributeType, Collection, CollectionSpec
 from sensorium.model.names import CollectionName
 from sensorium.model.vector import Metric
-from sensorium.search import moments
 from sensorium.search.tables import collections, documents, tombstones
+from sensorium.storage import moments
 
 LIVE = collections.c.delete_time.is_(None)
 

@@ -11,10 +11,10 @@ from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import CollectionName
 from sensorium.model.vector import DType, Vector
-from sensorium.search import moments
 from sensorium.search.attribute_json import Json, attributes_from_json
 from sensorium.search.collections import StoredCollection, get, missing
 from sensorium.search.tables import collections, dense_vectors, documents, sequence, tombstones
+from sensorium.storage import moments
 
 T = TypeVar("T")
 # Whether tags, attributes and vectors are shown.

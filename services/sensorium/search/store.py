@@ -10,14 +10,15 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from sensorium.errors import DataLoss, Unavailable
-from sensorium.search.engine import open_engine
-from sensorium.search.format import bring_up_to_date
 from sensorium.search.owner import Ownership
 from sensorium.search.workers import Workers
 from sensorium.search.writer import Writer
+from sensorium.storage.engine import open_engine
+from sensorium.storage.format import bring_up_to_date
 
 T = TypeVar("T")
 INDEX_READERS = 4
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Store:
@@ -55,7 +56,7 @@ class Store:
             resources.callback(self._reading.dispose)
             self._readers = Workers("search", self._threads, self._queue_reads)
             resources.callback(self._readers.close)
-            await self._readers.run(lambda: bring_up_to_date(writing, self._file))
+            await self._readers.run(lambda: bring_up_to_date(writing, self._file, MIGRATIONS))
             self._writer = Writer(writing, self._queue_documents)
             self._resources = resources.pop_all()
         return self

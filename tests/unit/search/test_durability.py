@@ -17,12 +17,13 @@ from search_samples import NAME, document, ids_near, make, near, put, unit_vecto
 
 from sensorium.errors import DataLoss, FailedPrecondition, Reason
 from sensorium.search.embedded import embedded_search
-from sensorium.search.engine import open_engine
-from sensorium.search.format import bring_up_to_date
 from sensorium.search.index import IndexUnusable
+from sensorium.search.store import MIGRATIONS
 from sensorium.search.tables import metadata
 from sensorium.search.zvec_index import ZvecIndex
 from sensorium.settings import SearchSettings
+from sensorium.storage.engine import open_engine
+from sensorium.storage.format import bring_up_to_date
 
 SETTINGS = SearchSettings()
 VECTORS = unit_vectors(200)
@@ -195,7 +196,7 @@ async def test_a_second_service_on_the_same_data_is_refused(tmp_path: Path) -> N
 def test_migrations_make_the_tables_that_the_code_describes(tmp_path: Path) -> None:
     file = tmp_path / "search.sqlite3"
     engine = open_engine(file, begin="BEGIN", connections=1)
-    bring_up_to_date(engine, file)
+    bring_up_to_date(engine, file, MIGRATIONS)
     with engine.connect() as connection:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
     engine.dispose()

@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations, on the connection that `format.py` hands over."""
+"""What Alembic runs: the migrations, on the connection that `storage/format.py` hands over."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""Opens the database of the search store, with what SQLite needs to be durable and concurrent."""
+"""Opens the database of a store, with what SQLite needs to be durable and concurrent."""
 
 from pathlib import Path
 

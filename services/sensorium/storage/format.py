@@ -1,4 +1,4 @@
-"""Brings the file of the search store to the format of this release, and refuses a newer one."""
+"""Brings the file of a store to the format of this release, and refuses a newer one."""
 
 from pathlib import Path
 
@@ -11,25 +11,28 @@ from sqlalchemy.exc import DatabaseError
 
 from sensorium.errors import DataLoss, FailedPrecondition
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 
-
-def bring_up_to_date(engine: Engine, file: Path) -> None:
+def bring_up_to_date(engine: Engine, file: Path, migrations: Path) -> None:
     """Make or migrate the tables in one transaction; the format stamp is Alembic's revision in the file.
+
+    Args:
+        engine: Opens write transactions on `file`.
+        file: The database.
+        migrations: The folder of Alembic's env.py and versions.
 
     Raises:
         FailedPrecondition: FILE_UNUSABLE, when a later release wrote the file.
         DataLoss: It is no database, or a damaged one.
     """
     try:
-        _migrate(engine, file)
+        _migrate(engine, file, migrations)
     except DatabaseError as error:
         raise DataLoss(f"{file} cannot be read: {error.orig}", metadata={"file": str(file)}) from error
 
 
-def _migrate(engine: Engine, file: Path) -> None:
+def _migrate(engine: Engine, file: Path, migrations: Path) -> None:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
     with engine.begin() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
