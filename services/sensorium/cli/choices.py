@@ -34,3 +34,11 @@ class RoleOfProcess(StrEnum):
     GATEWAY = "gateway"
     EMBED = "embed"
     SEARCH = "search"
+
+
+class KeyRoleName(StrEnum):
+    """What a key may do (sensorium.model.access.KeyRole)."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
