@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sensorium.context import CallContext
+from sensorium.errors import Unauthenticated, Unavailable
 from sensorium.model.access import Named, Rule
 from sensorium.ports import Guard, Permit
 from sensorium.rpc.interceptors.arity import Answer, Rpc
@@ -49,7 +50,11 @@ class Passage:
 
     async def answer(self, request: Any, rpc: Rpc) -> bytes | None:
         """Return the response in bytes, or None after writing a stream of them. Raises what the servicer raises."""
-        return await self._door.answer(request, rpc, self.decode, self.encode)
+        try:
+            return await self._door.answer(request, rpc, self.decode, self.encode)
+        except Unauthenticated as error:
+            # This caller has passed: it is us whom a role behind us does not know.
+            raise Unavailable("a service behind this one refuses its mesh token or certificate") from error
 
     def decode(self, raw: bytes) -> Any:
         """Return a request that may be answered. Raises PermissionDenied and ResourceExhausted."""
