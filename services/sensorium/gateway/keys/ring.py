@@ -77,6 +77,7 @@ class KeyRing:
         # Replaced as one: calls look into it meanwhile, in another thread.
         self._held = {stored.key.id: self._hold(stored) for stored in self._store.all()}
         self._version = version
+        _log.info("keys_changed", **self._counts())
 
     async def follow(self, every_seconds: float) -> None:
         """Read whenever the store has changed, until cancelled. What cannot be read leaves the keys as they are."""
@@ -91,6 +92,11 @@ class KeyRing:
                 readable = False
             else:
                 readable = True
+
+    def _counts(self) -> dict[str, int]:
+        now = self._now()
+        states = [held.key.state(now) for held in self._held.values()]
+        return {state.value: states.count(state) for state in KeyState}
 
     def _hold(self, stored: StoredKey) -> HeldKey:
         before = self._held.get(stored.key.id)
