@@ -117,6 +117,7 @@ class Permit(Protocol):
         """Let one request pass, which counts as `count`.
 
         Raises:
+            Unauthenticated: The key is no good any more.
             PermissionDenied: It names what the key does not reach.
             ResourceExhausted: RATE_LIMITED.
         """

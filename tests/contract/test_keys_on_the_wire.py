@@ -125,6 +125,19 @@ async def test_a_request_of_a_stream_that_names_another_workspace_ends_it(keys: 
     assert error.metadata["required"] == "workspaces/other"
 
 
+async def test_a_stream_ends_at_its_next_request_when_its_key_was_revoked(keys: Keys, channel: aio.Channel) -> None:
+    key, secret = keys.make()
+    call = stub(channel).StreamEmbed(metadata=shown(secret))
+    await call.write(StreamEmbedRequest())
+    await call.read()
+    keys.cli.revoke(key.id)
+    keys.ring.read()
+    await call.write(StreamEmbedRequest())
+    error = await raised(call.read())
+    assert isinstance(error, Unauthenticated)
+    assert "revoked" in error.message
+
+
 def reflect(channel: aio.Channel, metadata: Any = ()) -> Any:
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
     return reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(iter([asked]), metadata=metadata)

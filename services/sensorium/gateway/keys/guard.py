@@ -60,7 +60,7 @@ class KeyGuard(Guard):
         scheme, _, secret = str(shown).partition(" ")
         if scheme.lower() != _SCHEME:
             raise Unauthenticated("the call carries no key: `authorization` is not `Bearer sk-…`")
-        permit = KeyPermit(self._ring.find(secret.strip()), rule)
+        permit = KeyPermit(self._ring, self._ring.find(secret.strip()), rule)
         permit.check_method()
         return permit
 
@@ -69,13 +69,15 @@ class KeyPermit(Permit):
     """What a call with a key may do.
 
     Args:
+        ring: Knows whether the key is still good.
         held: The key.
         rule: What the method needs.
     """
 
-    __slots__ = ("_held", "_rule")
+    __slots__ = ("_held", "_ring", "_rule")
 
-    def __init__(self, held: HeldKey, rule: Rule) -> None:
+    def __init__(self, ring: KeyRing, held: HeldKey, rule: Rule) -> None:
+        self._ring = ring
         self._held = held
         self._rule = rule
 
@@ -102,9 +104,11 @@ class KeyPermit(Permit):
         """Let one request pass.
 
         Raises:
+            Unauthenticated: The key was revoked, or expired, since the call began.
             PermissionDenied: It names what the key does not reach. Metadata: `required`.
             ResourceExhausted: RATE_LIMITED.
         """
+        self._ring.check(self._held)
         if self.bounded:
             self._check_names(named)
         self._held.meter.request(count)

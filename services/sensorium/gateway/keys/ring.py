@@ -64,20 +64,25 @@ class KeyRing:
         held = self._held.get(secret.key_id) if secret else None
         if secret is None or not secret.matches(held.digest if held else _NOBODY) or held is None:
             raise Unauthenticated("the key is not one of this mesh")
-        state = held.key.state(self._now())
-        if state is not KeyState.ACTIVE:
-            raise Unauthenticated(f"the key {held.key.id} is {state}")
+        self.check(held)
         return held
 
-    def read(self) -> None:
-        """Bring the ring level with the store; what keys have used up is not forgotten. Blocks."""
+    def check(self, held: HeldKey) -> None:
+        """Raise Unauthenticated when a key that was found before is no good any more."""
+        key = self._held.get(held.key.id, held).key
+        state = key.state(self._now())
+        if state is not KeyState.ACTIVE:
+            raise Unauthenticated(f"the key {key.id} is {state}")
+
+    def read(self) -> bool:
+        """Bring the ring level with the store, and return whether that changed; what was used up stays so. Blocks."""
         version = self._store.version()
         if version == self._version:
-            return
+            return False
         # Replaced as one: calls look into it meanwhile, in another thread.
         self._held = {stored.key.id: self._hold(stored) for stored in self._store.all()}
         self._version = version
-        _log.info("keys_changed", **self._counts())
+        return True
 
     async def follow(self, every_seconds: float) -> None:
         """Read whenever the store has changed, until cancelled. What cannot be read leaves the keys as they are."""
@@ -85,7 +90,8 @@ class KeyRing:
         while True:
             await asyncio.sleep(every_seconds)
             try:
-                await asyncio.to_thread(self.read)
+                if await asyncio.to_thread(self.read):
+                    _log.info("keys_changed", **self._counts())
             except SensoriumError as error:
                 if readable:
                     _log.error("keys_unreadable", error=error.message)

@@ -42,25 +42,32 @@ class Door:
 class Passage:
     """One call on its way through a door, with what it is allowed."""
 
-    __slots__ = ("_door", "_permit")
+    __slots__ = ("_door", "_permit", "_refusal")
 
     def __init__(self, door: Door, permit: Permit) -> None:
         self._door = door
         self._permit = permit
+        self._refusal: Unauthenticated | None = None
 
     async def answer(self, request: Any, rpc: Rpc) -> bytes | None:
         """Return the response in bytes, or None after writing a stream of them. Raises what the servicer raises."""
         try:
             return await self._door.answer(request, rpc, self.decode, self.encode)
         except Unauthenticated as error:
+            if error is self._refusal:
+                raise
             # This caller has passed: it is us whom a role behind us does not know.
             raise Unavailable("a service behind this one refuses its mesh token or certificate") from error
 
     def decode(self, raw: bytes) -> Any:
-        """Return a request that may be answered. Raises PermissionDenied and ResourceExhausted."""
+        """Return a request that may be answered. Raises Unauthenticated, PermissionDenied and ResourceExhausted."""
         request, rule = self._door.decode(raw), self._door.rule
         named = _named(request, rule) if self._permit.bounded else _NOTHING
-        self._permit.request(named, count_at(request, rule.items) if rule.items else 1)
+        try:
+            self._permit.request(named, count_at(request, rule.items) if rule.items else 1)
+        except Unauthenticated as error:
+            self._refusal = error
+            raise
         return request
 
     def encode(self, response: Any) -> bytes:
