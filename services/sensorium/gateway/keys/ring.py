@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from sensorium.errors import SensoriumError, Unauthenticated
+from sensorium.errors import Unauthenticated
 from sensorium.gateway.keys.rates import Clock, Meter
 from sensorium.gateway.keys.secret import Secret
 from sensorium.gateway.keys.store import KeyStore, StoredKey
@@ -92,9 +92,9 @@ class KeyRing:
             try:
                 if await asyncio.to_thread(self.read):
                     _log.info("keys_changed", **self._counts())
-            except SensoriumError as error:
+            except Exception as error:  # Whatever it is, a revocation must be seen once it has passed.
                 if readable:
-                    _log.error("keys_unreadable", error=error.message)
+                    _log.error("keys_unreadable", exc_info=error)
                 readable = False
             else:
                 readable = True

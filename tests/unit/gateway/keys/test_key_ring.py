@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from key_ring import Keys
+from structlog.testing import capture_logs
 
-from sensorium.errors import Reason, Unauthenticated
+from sensorium.errors import Reason, Unauthenticated, Unavailable
 from sensorium.gateway.keys.ring import KeyRing
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
 
@@ -77,22 +78,34 @@ def test_what_a_key_has_used_up_survives_a_change_of_others(keys: Keys) -> None:
     assert keys.ring.find(secret.text).meter is before
 
 
-async def test_a_follower_sees_what_others_write_and_keeps_its_own_connection(
-    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class FlakyStore(KeyStore):
+    """A store that tells when it is asked for its version, and fails as often as it is told to."""
+
+    def __init__(self, file: Path, failures: int) -> None:
+        super().__init__(file)
+        self.failures = failures
+        self.loop = asyncio.get_running_loop()
+        self.asked = asyncio.Queue[None]()
+
+    def version(self) -> int:
+        self.loop.call_soon_threadsafe(self.asked.put_nowait, None)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("the disk is gone")
+        return super().version()
+
+
+async def test_a_follower_sees_what_others_write_though_it_could_not_read_for_a_while(
+    keys: Keys, tmp_path: Path
 ) -> None:
-    with KeyStore(tmp_path / STORE_FILE) as store:
-        ring, reads = KeyRing(store), asyncio.Queue[None]()
-        loop, read = asyncio.get_running_loop(), ring.read
-
-        def told() -> bool:
-            loop.call_soon_threadsafe(reads.put_nowait, None)
-            return read()
-
-        monkeypatch.setattr(ring, "read", told)
+    with FlakyStore(tmp_path / STORE_FILE, failures=3) as store, capture_logs() as lines:
+        ring = KeyRing(store)
         following = asyncio.create_task(ring.follow(0.001))
-        _, secret = keys.cli.create(keys.make()[0].spec)
-        for _ in range(3):
-            await reads.get()
-        assert ring.find(secret.text)
+        key, secret = keys.make()
+        for _ in range(6):
+            await store.asked.get()
+        assert ring.find(secret.text).key == key
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+    assert [line["event"] for line in lines] == ["keys_unreadable", "keys_changed"]
+    assert lines[1]["active"] == 1
