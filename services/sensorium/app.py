@@ -21,24 +21,14 @@ from sensorium.embed.served_model import ServedModel, TextTower
 from sensorium.embed.service import EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
-from sensorium.gateway.keys.guard import KeyGuard
-from sensorium.gateway.keys.ring import opened_ring
-from sensorium.gateway.keys.store import STORE_FILE as KEY_FILE
-from sensorium.gateway.keys.store import KeyStore
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.embedding import EmbedRole, ModelState
-from sensorium.ports import Embedder, Guard, Searcher
-from sensorium.rpc.address import is_loopback
+from sensorium.ports import Embedder, Searcher
 from sensorium.rpc.backend import follow_health
-from sensorium.rpc.channel import Channel, Repeatable, open_channel
-from sensorium.rpc.channel_tls import channel_credentials
-from sensorium.rpc.mesh_token import mesh_token
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
-from sensorium.rpc.role_guard import MESH_HEADER, RoleGuard
 from sensorium.rpc.server import RpcServer
-from sensorium.rpc.server_tls import ServerCredentials, server_credentials
 from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
 from sensorium.search.client import SearchClient
 from sensorium.search.embedded import embedded_search
@@ -52,6 +42,7 @@ from sensorium.triton.canary import text_canary
 from sensorium.triton.card import ModelCard, read_card, tokenizer_path
 from sensorium.triton.manifest import read_manifest
 from sensorium.triton.supervisor import Supervisor
+from sensorium.trust import channel_to_role, guarded, shown_to_callers
 
 EMBED = "embed"
 SEARCH = "search"
@@ -129,12 +120,18 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
         resources.enter_context(_signals(stopping, signal.SIGTERM))
         resources.enter_context(traces(settings.telemetry, settings.role))
         parts = Parts(settings, Readiness(), resources)
-        guard, credentials = await parts.guard(), parts.credentials()
+        guard = await resources.enter_async_context(guarded(settings))
         services = await parts.services()
         registry = process_registry()
         http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry))
-        metrics = CallMetrics(registry)
-        server = RpcServer(settings.grpc, services, parts.readiness, metrics, guard=guard, credentials=credentials)
+        server = RpcServer(
+            settings.grpc,
+            services,
+            parts.readiness,
+            CallMetrics(registry),
+            guard=guard,
+            credentials=shown_to_callers(settings),
+        )
         await resources.enter_async_context(server)
         _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
         yield Mesh(server.address, http.address, parts.readiness, stopping)
@@ -160,23 +157,6 @@ class Parts:
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
                 return [self._embed_service(embedder), self._search_service(embedding, {EMBED, SEARCH}), tag_service()]
 
-    async def guard(self) -> Guard:
-        """Return what stands before every call: keys at a gateway, the mesh's own secrets at a role behind one."""
-        mesh, keys = self.settings.mesh, self.settings.keys
-        if not self._is_gateway():
-            return RoleGuard(mesh_token(mesh), certified=bool(mesh.tls.certificate and mesh.tls.ca))
-        ring = self._resources.enter_context(opened_ring(KeyStore(self.settings.data_dir / KEY_FILE)))
-        await self._follow(ring.follow(keys.poll_seconds))
-        return KeyGuard(ring, local=is_loopback(self.settings.grpc.host), local_open=keys.loopback_open)
-
-    def credentials(self) -> ServerCredentials | None:
-        """Return what this process shows its callers; None without TLS."""
-        tls = self.settings.grpc.tls if self._is_gateway() else self.settings.mesh.tls
-        return server_credentials(tls.certificate, tls.key, tls.ca) if tls.certificate and tls.key else None
-
-    def _is_gateway(self) -> bool:
-        return self.settings.role in {Role.ALL, Role.GATEWAY}
-
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
 
@@ -187,7 +167,9 @@ class Parts:
         target = self._target(EMBED, self.settings.embed.target)
         if not target:
             return await self._local_embedder()
-        channel = await self._channel(target, EMBED_REPEATABLE)
+        channel = await self._resources.enter_async_context(
+            channel_to_role(target, EMBED_REPEATABLE, self.settings.mesh)
+        )
         await self._follow(follow_health(channel, "sensorium.v1.EmbedService", self.readiness, EMBED))
         return EmbedClient(channel)
 
@@ -195,20 +177,11 @@ class Parts:
         target = self._target(SEARCH, self.settings.search.target)
         if not target:
             return await self._local_searcher()
-        channel = await self._channel(target, SEARCH_REPEATABLE)
+        channel = await self._resources.enter_async_context(
+            channel_to_role(target, SEARCH_REPEATABLE, self.settings.mesh)
+        )
         await self._follow(follow_health(channel, "sensorium.v1.SearchService", self.readiness, SEARCH))
         return SearchClient(channel)
-
-    async def _channel(self, target: str, repeatable: Repeatable) -> Channel:
-        """Open a channel to a role of this mesh, which shows that we belong to it."""
-        token, tls = mesh_token(self.settings.mesh), self.settings.mesh.tls
-        channel = open_channel(
-            target,
-            repeatable=repeatable,
-            credentials=channel_credentials(tls.ca, tls.certificate, tls.key) if tls.ca else None,
-            headers={MESH_HEADER: token} if token else {},
-        )
-        return await self._resources.enter_async_context(channel)
 
     def _target(self, section: str, target: str) -> str:
         if self.settings.role is Role.GATEWAY and not target:
