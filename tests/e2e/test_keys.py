@@ -36,8 +36,9 @@ def key(folder: Path, *arguments: str) -> dict[str, Any]:
 def test_keys_open_and_close_a_mesh_and_leave_no_secret_in_its_log(tmp_path: Path) -> None:
     admin = key(tmp_path, "create", "operator", "--role", "admin")
     debugging = {"SENSORIUM_TELEMETRY__LOG_LEVEL": "DEBUG", "SENSORIUM_MESH__TOKEN": TOKEN}
-    mesh = MeshProcess.start(tmp_path, **debugging).wait_serving()
+    mesh = MeshProcess.start(tmp_path, **debugging)
     try:
+        mesh.wait_serving()
         with Client(mesh.grpc_address, api_key=admin["secret"]) as client:
             client.create_collection("garage", model="all-minilm-l6-v2")
         address = {"SENSORIUM_ADDRESS": mesh.grpc_address}
