@@ -92,6 +92,7 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
 	@$(BIN)/python tests/perf/bench_embed.py $(ARGS)
 	@$(BIN)/python tests/perf/bench_search.py
+	@$(BIN)/python tests/perf/bench_keys.py
 
 # --- Upkeep ---------------------------------------------------------------------------------------------------------
 

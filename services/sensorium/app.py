@@ -26,7 +26,7 @@ from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.backend import follow_health
-from sensorium.rpc.channel import open_channel
+from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
 from sensorium.rpc.server import RpcServer
@@ -47,6 +47,7 @@ from sensorium.triton.canary import text_canary
 from sensorium.triton.card import ModelCard, read_card, tokenizer_path
 from sensorium.triton.manifest import read_manifest
 from sensorium.triton.supervisor import Supervisor
+from sensorium.trust import channel_to_role, guarded, shown_to_callers
 
 EMBED = "embed"
 SEARCH = "search"
@@ -125,10 +126,18 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
         resources.enter_context(_signals(stopping, signal.SIGTERM))
         resources.enter_context(traces(settings.telemetry, settings.role))
         parts = Parts(settings, Readiness(), resources)
+        guard = await resources.enter_async_context(guarded(settings))
         services = await parts.services()
         registry = process_registry()
         http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry))
-        server = RpcServer(settings.grpc, services, parts.readiness, CallMetrics(registry))
+        server = RpcServer(
+            settings.grpc,
+            services,
+            parts.readiness,
+            CallMetrics(registry),
+            guard=guard,
+            credentials=shown_to_callers(settings),
+        )
         await resources.enter_async_context(server)
         _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
         yield Mesh(server.address, http.address, parts.readiness, stopping)
@@ -174,25 +183,25 @@ class Parts:
         target = self._target(EMBED, self.settings.embed.target)
         if not target:
             return await self._local_embedder()
-        channel = await self._resources.enter_async_context(open_channel(target, repeatable=EMBED_REPEATABLE))
-        await self._follow(follow_health(channel, "sensorium.v1.EmbedService", self.readiness, EMBED))
-        return EmbedClient(channel)
+        return EmbedClient(await self._channel(target, EMBED_REPEATABLE, "sensorium.v1.EmbedService", EMBED))
 
     async def _searcher(self) -> Searcher:
         target = self._target(SEARCH, self.settings.search.target)
         if not target:
             return await self._local_searcher()
-        channel = await self._resources.enter_async_context(open_channel(target, repeatable=SEARCH_REPEATABLE))
-        await self._follow(follow_health(channel, "sensorium.v1.SearchService", self.readiness, SEARCH))
-        return SearchClient(channel)
+        return SearchClient(await self._channel(target, SEARCH_REPEATABLE, "sensorium.v1.SearchService", SEARCH))
 
     async def _tagger(self, embedder: Embedder) -> Tagger:
         target = self._target(TAG, self.settings.tag.target)
         if not target:
             return await self._local_tagger(embedder)
-        channel = await self._resources.enter_async_context(open_channel(target, repeatable=TAG_REPEATABLE))
-        await self._follow(follow_health(channel, "sensorium.v1.TagService", self.readiness, TAG))
-        return TagClient(channel)
+        return TagClient(await self._channel(target, TAG_REPEATABLE, "sensorium.v1.TagService", TAG))
+
+    async def _channel(self, target: str, repeatable: Repeatable, service: str, check: str) -> Channel:
+        """Open a channel to a role, whose health decides over `check`."""
+        channel = await self._resources.enter_async_context(channel_to_role(target, repeatable, self.settings.mesh))
+        await self._follow(follow_health(channel, service, self.readiness, check))
+        return channel
 
     def _target(self, section: str, target: str) -> str:
         if self.settings.role in {Role.GATEWAY, Role.TAG} and not target:

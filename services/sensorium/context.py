@@ -32,12 +32,14 @@ class CallContext:
         deadline: The moment by which it must be answered, on `time.monotonic`'s clock; None without one.
         started: When it arrived, on the same clock.
         stages: Seconds spent in each stage so far.
+        key_id: The key that the caller showed; empty without one.
     """
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     deadline: float | None = None
     started: float = field(default_factory=time.monotonic)
     stages: dict[Stage, float] = field(default_factory=dict)
+    key_id: str = ""
 
     def remaining(self) -> float | None:
         """Return the seconds until the deadline, negative when it has passed; None without one."""

@@ -1,12 +1,13 @@
 """The ports: what each part of the mesh offers the others, local or remote, real or faked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.errors import SensoriumError
+from sensorium.model.access import Named, Rule
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
@@ -133,4 +134,59 @@ class Tagger(Protocol):
 
     async def tag(self, request: TagRequest) -> TagResponse:
         """Return tags or an error for each content, in order."""
+        ...
+
+
+class Permit(Protocol):
+    """What one call was allowed when it began."""
+
+    @property
+    def key_id(self) -> str:
+        """The key that was shown, for log lines; empty when none was."""
+        ...
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it matters which resources are named; `Named()` will do if not."""
+        ...
+
+    def request(self, named: Named, count: int) -> None:
+        """Let one request pass, which counts as `count`.
+
+        Raises:
+            Unauthenticated: The key is no good any more.
+            PermissionDenied: It names what the key does not reach.
+            ResourceExhausted: RATE_LIMITED.
+        """
+        ...
+
+    def used(self, tokens: int) -> None:
+        """Charge what a response consumed."""
+        ...
+
+
+class Guard(Protocol):
+    """Stands before every call of a server."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether callers who show nothing are refused."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What somebody may do so that it is closed."""
+        ...
+
+    def rule(self, method: str) -> Rule:
+        """Return what `method` (`/package.Service/Method`) needs."""
+        ...
+
+    def admit(self, rule: Rule, headers: Mapping[str, Any]) -> Permit:
+        """Let a call begin.
+
+        Raises:
+            Unauthenticated: It shows nothing, or nothing good.
+            PermissionDenied: What it shows is not enough for the method.
+        """
         ...

@@ -7,9 +7,9 @@ The defaults boot the whole mesh on loopback.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 KIBIBYTE = 1 << 10
@@ -34,6 +34,20 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class TlsSettings(Section):
+    """The files of TLS, in PEM; a server reads them again when they change."""
+
+    certificate: Path | None = Field(None, description="Our certificate and those between it and its root.")
+    key: Path | None = Field(None, description="The key of our certificate.")
+    ca: Path | None = Field(None, description="The roots of the certificate that the other side must show.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class GrpcSettings(Section):
     """The gRPC address, and what every server on it allows."""
 
@@ -44,7 +58,7 @@ class GrpcSettings(Section):
     max_deadline_seconds: float = Field(120, description="A call without a deadline, or with a longer one, gets this.")
     max_stream_seconds: float = Field(3600, description="The same for a stream, in either direction.")
     drain_seconds: float = Field(15, description="How long running calls may finish after SIGTERM.")
-    allow_public: bool = Field(False, description="Listens beyond loopback, though there are no keys yet.")
+    tls: TlsSettings = Field(TlsSettings(), description="What a gateway shows its callers; for roles see `mesh.tls`.")
 
 
 class HttpSettings(Section):
@@ -52,7 +66,22 @@ class HttpSettings(Section):
 
     host: str = "127.0.0.1"
     port: Port = 8080
-    allow_public: bool = Field(False, description="Listens beyond loopback, though there are no keys yet.")
+    allow_public: bool = Field(False, description="Shows health and metrics to whoever reaches it, keys or not.")
+
+
+class KeySettings(Section):
+    """The keys of a gateway."""
+
+    loopback_open: bool = Field(False, description="Calls need no key on loopback, though there are keys.")
+    poll_seconds: float = Field(0.25, gt=0, le=1, description="How often the gateway looks for changed keys.")
+
+
+class MeshSettings(Section):
+    """How a gateway and the roles behind it know each other."""
+
+    token: SecretStr = Field(SecretStr(""), description="The secret that they share.")
+    token_file: Path | None = Field(None, description="The file that holds it instead.")
+    tls: TlsSettings = Field(TlsSettings(), description="What they show each other.")
 
 
 class EmbedSettings(Section):
@@ -171,6 +200,8 @@ class Settings(BaseSettings):
     samples: Path = Field(Path("samples"), description="The sample set that `sensorium demo` indexes.")
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
+    keys: KeySettings = KeySettings()
+    mesh: MeshSettings = MeshSettings()
     embed: EmbedSettings = EmbedSettings()
     search: SearchSettings = SearchSettings()
     tag: TagSettings = TagSettings()

@@ -108,7 +108,7 @@ async def test_a_taken_port_is_an_error_that_names_the_setting() -> None:
 
 
 async def test_a_public_address_is_refused_before_anything_listens() -> None:
-    with pytest.raises(errors.FailedPrecondition, match="SENSORIUM_GRPC__ALLOW_PUBLIC"):
+    with pytest.raises(errors.FailedPrecondition, match="SENSORIUM_MESH__TOKEN"):
         async with framed(host="0.0.0.0"):
             pytest.fail("it listens to everybody")
 

@@ -10,8 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from sensorium import context
 from sensorium.context import CallContext
+from sensorium.ports import Guard
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration, embed_service
+from sensorium.rpc.role_guard import OPEN
 from sensorium.rpc.server import RpcServer
 from sensorium.settings import GrpcSettings
 from sensorium.telemetry.metrics import CallMetrics
@@ -94,11 +96,12 @@ async def framed(
     *,
     needs: tuple[str, ...] = (),
     others: tuple[Registration, ...] = (),
+    guard: Guard = OPEN,
     **settings: Any,
 ) -> AsyncIterator[Framed]:
     """Serve EmbedService on a free port; `settings` are GrpcSettings'."""
     servicer, readiness, registry = ScriptedServicer(behaviour), Readiness(), CollectorRegistry()
     limits = GrpcSettings(**{"port": 0, "drain_seconds": 0.2, **settings})
     services = [embed_service(servicer, needs), *others]
-    async with RpcServer(limits, services, readiness, CallMetrics(registry)) as server:
+    async with RpcServer(limits, services, readiness, CallMetrics(registry), guard=guard) as server:
         yield Framed(server, servicer, readiness, registry)

@@ -3,23 +3,37 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from memory_mesh import MemoryTagger
 from prometheus_client import CollectorRegistry
 
 from sensorium.embed.servicer import EmbedServicer
-from sensorium.ports import Embedder, Searcher
+from sensorium.ports import Embedder, Guard, Searcher, Tagger
 from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import embed_service, search_service
+from sensorium.rpc.registration import embed_service, search_service, tag_service
+from sensorium.rpc.role_guard import OPEN
 from sensorium.rpc.server import RpcServer
+from sensorium.rpc.server_tls import ServerCredentials
 from sensorium.search.servicer import SearchServicer
 from sensorium.settings import GrpcSettings, SearchSettings
+from sensorium.tag.servicer import TagServicer
 from sensorium.telemetry.metrics import CallMetrics
 
 
 @asynccontextmanager
-async def served(embedder: Embedder, searcher: Searcher) -> AsyncIterator[str]:
-    """Serve both ports for the body, which is given their address."""
+async def served(
+    embedder: Embedder,
+    searcher: Searcher,
+    tagger: Tagger | None = None,
+    *,
+    guard: Guard = OPEN,
+    credentials: ServerCredentials | None = None,
+) -> AsyncIterator[str]:
+    """Serve the ports for the body, which is given their address; without a tagger there are no definitions."""
     embed, search = EmbedServicer(embedder, max_items=2048), SearchServicer(searcher, SearchSettings())
-    services = [embed_service(embed, ()), search_service(search, ())]
+    tag = TagServicer(tagger or MemoryTagger(embedder), max_contents=256)
+    services = [embed_service(embed, ()), search_service(search, ()), tag_service(tag, ())]
     settings = GrpcSettings(port=0, drain_seconds=0)
-    async with RpcServer(settings, services, Readiness(), CallMetrics(CollectorRegistry())) as server:
+    metrics = CallMetrics(CollectorRegistry())
+    server = RpcServer(settings, services, Readiness(), metrics, guard=guard, credentials=credentials)
+    async with server:
         yield server.address

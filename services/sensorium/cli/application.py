@@ -4,9 +4,9 @@ import os
 
 import typer
 
-from sensorium.cli import collections, demo, documents, embed, models, search, status, tag, up
+from sensorium.cli import collections, demo, documents, embed, keys, models, search, status, tag, up
 from sensorium.cli.failures import EXPLAINED
-from sensorium.cli.options import Address, Before, Json, Timeout, Workspace
+from sensorium.cli.options import Address, ApiKey, Before, Json, Timeout, TlsCa, Workspace
 
 app = typer.Typer(
     name="sensorium",
@@ -21,10 +21,13 @@ app = typer.Typer(
 @app.callback(epilog=EXPLAINED)
 def shared(
     context: typer.Context,
+    *,
     address: Address = None,
     json: Json = False,
     timeout: Timeout = None,
     workspace: Workspace = None,
+    api_key: ApiKey = None,
+    tls_ca: TlsCa = None,
 ) -> None:
     """Embed and tag texts, keep documents, and find them again.
 
@@ -35,7 +38,15 @@ def shared(
     [green]sensorium search samples "Who won the Super Bowl?"[/]
     """
     dial = context.obj.dial if context.obj else Before().dial
-    context.obj = Before(address or os.environ.get("SENSORIUM_ADDRESS"), json, timeout, workspace, dial)
+    context.obj = Before(
+        address or os.environ.get("SENSORIUM_ADDRESS"),
+        json,
+        timeout,
+        workspace,
+        api_key or os.environ.get("SENSORIUM_API_KEY"),
+        tls_ca or os.environ.get("SENSORIUM_TLS_CA"),
+        dial=dial,
+    )
 
 
 up.register(app)
@@ -47,3 +58,4 @@ collections.register(app)
 documents.register(app)
 tag.register(app)
 models.register(app)
+keys.register(app)

@@ -35,3 +35,11 @@ class RoleOfProcess(StrEnum):
     EMBED = "embed"
     SEARCH = "search"
     TAG = "tag"
+
+
+class KeyRoleName(StrEnum):
+    """What a key may do (sensorium.model.access.KeyRole)."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"

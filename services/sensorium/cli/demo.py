@@ -38,7 +38,7 @@ def demo(session: Session, data_dir: DataDir = None, exit_: Exit = False) -> Non
     async def run() -> None:
         session.output.say("starting the mesh")
         async with app.mesh(chosen) as mesh:
-            async with AsyncClient(mesh.grpc_address) as client:
+            async with AsyncClient(mesh.grpc_address, api_key=session.connection.api_key) as client:
                 show = Show(session.output, client, samples)
                 await show.index(await show.ready(mesh.readiness))
                 await show.search()

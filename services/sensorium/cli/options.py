@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
@@ -30,11 +30,30 @@ Timeout = Annotated[
 Workspace = Annotated[
     str | None, typer.Option(help="The workspace to work in.", rich_help_panel=PANEL, show_default="default")
 ]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        help="The key to show; SENSORIUM_API_KEY sets it too, and keeps it out of the list of processes.",
+        rich_help_panel=PANEL,
+        show_default="none",
+    ),
+]
+TlsCa = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Call with TLS, and trust the roots in this file (PEM); SENSORIUM_TLS_CA sets it too.",
+        rich_help_panel=PANEL,
+        show_default="no TLS",
+    ),
+]
 SHARED: dict[str, tuple[Any, object]] = {
     "address": (Address, None),
     "json": (Json, False),
     "timeout": (Timeout, None),
     "workspace": (Workspace, None),
+    "api_key": (ApiKey, None),
+    "tls_ca": (TlsCa, None),
 }
 
 
@@ -46,6 +65,8 @@ class Before:
     json: bool = False
     timeout: float | None = None
     workspace: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    tls_ca: str | None = None
     dial: Dial = dial
 
     def session(self, after: "Before") -> Session:
@@ -55,6 +76,8 @@ class Before:
                 after.address or self.address or DEFAULT_ADDRESS,
                 after.timeout or self.timeout or DEFAULT_TIMEOUT,
                 after.workspace or self.workspace or "default",
+                after.api_key or self.api_key,
+                after.tls_ca or self.tls_ca,
             ),
             Output(json=after.json or self.json),
             self.dial,

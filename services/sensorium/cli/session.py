@@ -28,6 +28,8 @@ class Connection:
     address: str = DEFAULT_ADDRESS
     timeout: float = DEFAULT_TIMEOUT
     workspace: str = "default"
+    api_key: str | None = field(default=None, repr=False)
+    tls_ca: str | None = None
 
 
 Dial = Callable[[Connection], "Client"]
@@ -37,7 +39,13 @@ def dial(connection: Connection) -> "Client":
     """Return a client, not yet open."""
     from sensorium.client import Client
 
-    return Client(connection.address, timeout=connection.timeout, workspace=connection.workspace)
+    return Client(
+        connection.address,
+        api_key=connection.api_key,
+        tls_ca=connection.tls_ca,
+        timeout=connection.timeout,
+        workspace=connection.workspace,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Results as tables for people."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from sensorium.client import Document, Hits
     from sensorium.model.collection import Collection
     from sensorium.model.embedding import ModelInfo
+    from sensorium.model.key import Key
     from sensorium.model.tagging import TagDefinition
 
 TEXT_WIDTH = 60
@@ -77,6 +79,26 @@ def definitions_table(definitions: "Iterable[TagDefinition]") -> "Table":
     return table
 
 
+def keys_table(keys: "Iterable[Key]", now: datetime) -> "Table":
+    """Return keys with what they may do, and whether they still may."""
+    table = _table("key", "name", "role", "state", "reaches", "a minute", "made", "expires")
+    for key in keys:
+        spec = key.spec
+        rates = {"requests": spec.requests_per_minute, "tokens": spec.tokens_per_minute}
+        _add(
+            table,
+            key.id,
+            spec.name,
+            spec.role,
+            key.state(now),
+            "/".join(filter(None, (spec.workspace, ", ".join(spec.collections)))) or "all",
+            "\n".join(f"{rate:,} {unit}" for unit, rate in rates.items() if rate),
+            key.create_time.date().isoformat(),
+            spec.expire_time.date().isoformat() if spec.expire_time else "",
+        )
+    return table
+
+
 def tags_table(definition: "TagDefinition") -> "Table":
     """Return the tags of a definition with their thresholds, those of the definition included."""
     title = f"{definition.name.id}, version {definition.version}, etag {definition.etag}"
@@ -94,6 +116,8 @@ def _table(*columns: str, title: str = "") -> "Table":
     for column in columns:
         numeric = column in {"rank", "score", "documents", "dimension", "tokens", "threshold", "version"}
         whole = column in {"collection", "definition", "model", "revision"}
+        numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
+        whole = column in {"collection", "key", "model", "revision"}
         table.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return table
 

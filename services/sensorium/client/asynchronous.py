@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +32,8 @@ from sensorium.model.vector import DType, Metric
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 ADDRESS_VARIABLE = "SENSORIUM_ADDRESS"
+API_KEY_VARIABLE = "SENSORIUM_API_KEY"
+TLS_CA_VARIABLE = "SENSORIUM_TLS_CA"
 PAGE_SIZE = 1000
 BATCH_ITEMS = 256
 
@@ -46,7 +49,9 @@ class AsyncClient:
     Args:
         address: `host:port`, or several as `ipv4:host:port,host:port`; without it the variable SENSORIUM_ADDRESS
             counts, and without that `127.0.0.1:50051`.
-        api_key: Sent with every call when set.
+        api_key: The key to show with every call; without it the variable SENSORIUM_API_KEY counts.
+        tls_ca: The file (PEM) of the roots to trust; calls then go over TLS. Without it the variable
+            SENSORIUM_TLS_CA counts, and without that there is no TLS.
         timeout: Seconds for each call to the server; long work takes several calls.
         workspace: The workspace of every model and collection that is named by its id.
         retries: How often a call is repeated when the server is full for now.
@@ -58,12 +63,18 @@ class AsyncClient:
         address: str | None = None,
         *,
         api_key: str | None = None,
+        tls_ca: str | Path | None = None,
         timeout: float = 30.0,
         workspace: str = DEFAULT_WORKSPACE,
         retries: int = 5,
         connect: Connect = connect,
     ) -> None:
-        self._endpoint = Endpoint(address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS, api_key)
+        roots = tls_ca or os.environ.get(TLS_CA_VARIABLE)
+        self._endpoint = Endpoint(
+            address or os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS,
+            api_key or os.environ.get(API_KEY_VARIABLE),
+            Path(roots) if roots else None,
+        )
         self._workspace = check_id(workspace, "workspace")
         self._call = Caller(timeout, retries)
         self._connect = connect

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -50,13 +51,20 @@ class Client:
         address: str | None = None,
         *,
         api_key: str | None = None,
+        tls_ca: str | Path | None = None,
         timeout: float = 30.0,
         workspace: str = DEFAULT_WORKSPACE,
         retries: int = 5,
         connect: Connect = connect,
     ) -> None:
         self._client = AsyncClient(
-            address, api_key=api_key, timeout=timeout, workspace=workspace, retries=retries, connect=connect
+            address,
+            api_key=api_key,
+            tls_ca=tls_ca,
+            timeout=timeout,
+            workspace=workspace,
+            retries=retries,
+            connect=connect,
         )
         self._thread: LoopThread | None = None
 

@@ -18,6 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORKSPACE = re.compile(rf"workspaces/({ID_PATTERN})")
 _COLLECTION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?collections/({ID_PATTERN})")
 _TAG_DEFINITION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?tagDefinitions/({ID_PATTERN})")
+_SCOPED = re.compile(r"(?:workspaces/[^/]+/)?(?:collections|aliases)/([^/]+)(?:/.*)?", re.DOTALL)
 _MODEL = re.compile(r"(?:workspaces/([a-z][a-z0-9_-]{0,62})/)?models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
 
 
@@ -109,6 +110,18 @@ def parse_workspace(parent: str, field: str = "parent") -> str:
     if not match:
         raise _invalid(parent, "workspaces/{workspace}", field)
     return match[1]
+
+
+def workspace_of(name: str) -> str:
+    """Return the workspace of any resource's name, without asking whether the rest follows its pattern."""
+    kind, _, rest = name.partition("/")
+    return rest.partition("/")[0] if kind == "workspaces" else DEFAULT_WORKSPACE
+
+
+def collection_id_of(name: str) -> str:
+    """Return the id of the collection or alias that a name is of, or is within; empty when there is none."""
+    match = _SCOPED.fullmatch(name)
+    return match[1] if match else ""
 
 
 def parse_model(name: str, field: str = "name") -> tuple[str, str]:

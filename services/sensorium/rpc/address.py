@@ -1,22 +1,22 @@
-"""Which addresses may be listened on: nothing but loopback unless somebody asked for more by name."""
+"""Which addresses may be listened on: nothing but loopback while anybody may call."""
 
 import ipaddress
 
 from sensorium.errors import FailedPrecondition, Reason
 
 
-def check_bindable(host: str, *, allow_public: bool, section: str) -> None:
-    """Raise FailedPrecondition when `host` may be reached from outside and `allow_public` is false.
+def check_bindable(host: str, *, allowed: bool, section: str, remedy: str) -> None:
+    """Raise FailedPrecondition when `host` may be reached from outside and that is not allowed.
 
     Args:
         host: An address or a name; of names, `localhost` alone is known to be loopback.
-        allow_public: The setting that permits it.
+        allowed: Whether it may.
         section: The settings that `host` is from (`grpc`), for the message.
+        remedy: What somebody may do so that it is allowed, for the message.
     """
-    if allow_public or is_loopback(host):
+    if allowed or is_loopback(host):
         return
-    setting = f"SENSORIUM_{section.upper()}__ALLOW_PUBLIC=true"
-    message = f"listening on {host} would let anybody call without a key; set {setting} if a firewall keeps them out"
+    message = f"listening on {host} would let anybody call: {remedy}"
     raise FailedPrecondition(message, reason=Reason.FIELD_INVALID, field=f"{section}.host")
 
 

@@ -13,6 +13,7 @@ from grpc import aio
 from sensorium.rpc.outgoing import interceptors
 
 MAX_MESSAGE_BYTES = 32 << 20
+Channel = aio.Channel
 Repeatable = Mapping[str, Sequence[str]]
 
 _OPTIONS = (

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+import grpc
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sensorium.ports import Guard
 from sensorium.rpc.address import check_bindable, join, taken
 from sensorium.rpc.health import HealthServicer
 from sensorium.rpc.interceptors.access_log import AccessLog
@@ -16,6 +18,7 @@ from sensorium.rpc.interceptors.frame import Frame
 from sensorium.rpc.interceptors.report import Reporter
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration
+from sensorium.rpc.role_guard import OPEN
 from sensorium.settings import GrpcSettings
 from sensorium.telemetry.metrics import CallMetrics
 
@@ -33,25 +36,36 @@ class RpcServer:
         services: What to serve.
         readiness: The checks that health follows; the server adds its own, `accepting`.
         metrics: Counts the calls.
+        guard: Stands before every call but those of health; by default everybody may call.
+        credentials: For TLS; None is plain text.
 
     Raises (on entering):
-        FailedPrecondition: The address is taken, or public without `allow_public`.
+        FailedPrecondition: The address is taken, or beyond loopback while the guard lets everybody call.
     """
 
     def __init__(
-        self, settings: GrpcSettings, services: Sequence[Registration], readiness: Readiness, metrics: CallMetrics
+        self,
+        settings: GrpcSettings,
+        services: Sequence[Registration],
+        readiness: Readiness,
+        metrics: CallMetrics,
+        *,
+        guard: Guard = OPEN,
+        credentials: grpc.ServerCredentials | None = None,
     ) -> None:
         self._settings = settings
         self._services = services
         self._readiness = readiness
         self._admission = Admission(settings.max_concurrent_calls)
-        self._frame = Frame(settings, self._admission, Reporter(metrics, AccessLog()))
+        self._guard = guard
+        self._credentials = credentials
+        self._frame = Frame(settings, self._admission, Reporter(metrics, AccessLog()), guard)
         metrics.count_with(lambda: len(self._admission))
         self._server: aio.Server
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        check_bindable(self._settings.host, allow_public=self._settings.allow_public, section="grpc")
+        check_bindable(self._settings.host, allowed=self._guard.closed, section="grpc", remedy=self._guard.remedy)
         self._server = aio.server(interceptors=[self._frame], options=_options(self._settings))
         self._add_services()
         self.address = self._bind()
@@ -84,9 +98,14 @@ class RpcServer:
     def _bind(self) -> str:
         host, port = self._settings.host, self._settings.port
         try:
-            return join(host, self._server.add_insecure_port(join(host, port)))
+            return join(host, self._add_port(join(host, port)))
         except RuntimeError as fault:
             raise taken(host, port, "grpc") from fault
+
+    def _add_port(self, address: str) -> int:
+        if self._credentials:
+            return self._server.add_secure_port(address, self._credentials)
+        return self._server.add_insecure_port(address)
 
 
 def _options(settings: GrpcSettings) -> list[tuple[str, int]]:

@@ -19,6 +19,8 @@ from sensorium.rpc.address import check_bindable, join, taken
 from sensorium.rpc.readiness import Readiness
 from sensorium.settings import HttpSettings
 
+_REMEDY = "set SENSORIUM_HTTP__ALLOW_PUBLIC=true if health and metrics may be read by whoever reaches it"
+
 
 class HttpEndpoint:
     """An HTTP server in this event loop, as an async context manager.
@@ -59,7 +61,7 @@ class HttpEndpoint:
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        check_bindable(self._settings.host, allow_public=self._settings.allow_public, section="http")
+        check_bindable(self._settings.host, allowed=self._settings.allow_public, section="http", remedy=_REMEDY)
         listener = self._bind()
         self.address = join(*listener.getsockname()[:2])
         self._server = _Server(

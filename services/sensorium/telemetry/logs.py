@@ -19,7 +19,7 @@ _QUIET = ("alembic", "asyncio", "grpc", "httpx", "sqlalchemy", "uvicorn")
 def configure_logs(settings: TelemetrySettings, stream: TextIO = sys.stderr) -> None:
     """Route all logs of the process to `stream`; call it once, at the start.
 
-    A line holds the event's name, its keys, level, UTC time, and within a call `request_id` and `trace_id`.
+    A line holds the event's name, its keys, level, UTC time, and within a call `request_id`, `trace_id` and `key_id`.
     """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
@@ -38,10 +38,12 @@ def configure_logs(settings: TelemetrySettings, stream: TextIO = sys.stderr) -> 
 
 
 def add_call(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Add the request id of the current call and the id of its trace, where there are any."""
+    """Add the request id of the current call, the ids of its caller's key and of its trace, where there are any."""
     call = context.current()
     if call:
         event.setdefault("request_id", call.request_id)
+        if call.key_id:
+            event.setdefault("key_id", call.key_id)
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         event.setdefault("trace_id", trace.format_trace_id(span.trace_id))

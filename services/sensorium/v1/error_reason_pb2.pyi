@@ -79,7 +79,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_QUEUE_FULL: _ErrorReason.ValueType  # 27
     """RESOURCE_EXHAUSTED: a queue is full. `RetryInfo` says when to try again."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 28
-    """RESOURCE_EXHAUSTED: a key has used up its rate. `RetryInfo` says when to try again."""
+    """RESOURCE_EXHAUSTED: a key has used up its rate. `RetryInfo` says when to try again. Metadata: `limit`, `unit`."""
     ERROR_REASON_MESSAGE_TOO_LARGE: _ErrorReason.ValueType  # 29
     """RESOURCE_EXHAUSTED: the message is larger than the server takes. Metadata: `limit`."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 30
@@ -163,7 +163,7 @@ ERROR_REASON_CONFLICT: ErrorReason.ValueType  # 26
 ERROR_REASON_QUEUE_FULL: ErrorReason.ValueType  # 27
 """RESOURCE_EXHAUSTED: a queue is full. `RetryInfo` says when to try again."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 28
-"""RESOURCE_EXHAUSTED: a key has used up its rate. `RetryInfo` says when to try again."""
+"""RESOURCE_EXHAUSTED: a key has used up its rate. `RetryInfo` says when to try again. Metadata: `limit`, `unit`."""
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason.ValueType  # 29
 """RESOURCE_EXHAUSTED: the message is larger than the server takes. Metadata: `limit`."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 30

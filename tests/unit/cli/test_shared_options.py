@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from memory_mesh import MemoryMesh
 
-from sensorium.cli.choices import DTypeName, MetricName, RoleName, RoleOfProcess
+from sensorium.cli.choices import DTypeName, KeyRoleName, MetricName, RoleName, RoleOfProcess
 from sensorium.cli.failures import exit_status
 from sensorium.cli.session import Connection
 from sensorium.errors import (
@@ -22,6 +22,7 @@ from sensorium.errors import (
     Unauthenticated,
     Unavailable,
 )
+from sensorium.model.access import KeyRole
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.model.vector import DType, Metric
 from sensorium.settings import Role
@@ -30,6 +31,7 @@ COMMANDS = [
     *(["up"], ["demo"], ["status"], ["embed"], ["search"]),
     *(["collection", each] for each in ("create", "list", "get", "delete")),
     *(["document", each] for each in ("upsert", "get", "count", "delete")),
+    *(["key", each] for each in ("create", "list", "revoke")),
     *(["model", each] for each in ("list", "show", "build")),
 ]
 
@@ -130,7 +132,14 @@ def test_a_model_is_shown_with_what_it_is_for(run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offered", "known"), [(DTypeName, DType), (RoleName, EmbedRole), (MetricName, Metric), (RoleOfProcess, Role)]
+    ("offered", "known"),
+    [
+        (DTypeName, DType),
+        (RoleName, EmbedRole),
+        (MetricName, Metric),
+        (RoleOfProcess, Role),
+        (KeyRoleName, KeyRole),
+    ],
 )
 def test_options_offer_what_the_domain_knows(offered: Any, known: Any) -> None:
     assert list(map(str, offered)) == list(map(str, known))

@@ -145,15 +145,16 @@ async def test_a_follower_that_comes_after_the_end_sees_the_state_and_ends() -> 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_needs_no_permission(host: str) -> None:
-    check_bindable(host, allow_public=False, section="grpc")
+    check_bindable(host, allowed=False, section="grpc", remedy="")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.org", ""])  # nosec
-def test_a_public_address_needs_a_setting_that_the_error_names(host: str) -> None:
+def test_a_public_address_is_refused_with_a_remedy_while_anybody_may_call(host: str) -> None:
     assert not is_loopback(host)
-    check_bindable(host, allow_public=True, section="grpc")
-    with pytest.raises(errors.FailedPrecondition, match="SENSORIUM_GRPC__ALLOW_PUBLIC"):
-        check_bindable(host, allow_public=False, section="grpc")
+    check_bindable(host, allowed=True, section="grpc", remedy="")
+    with pytest.raises(errors.FailedPrecondition, match="make a key") as raised:
+        check_bindable(host, allowed=False, section="grpc", remedy="make a key")
+    assert raised.value.field == "grpc.host"
 
 
 def test_an_ipv6_address_is_joined_in_brackets() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine

@@ -9,9 +9,10 @@ from sensorium.errors import Unimplemented
 from sensorium.rpc.interceptors.messages import Decode, Encode, decoded, write_all
 
 Rpc = Any  # grpc.aio's ServicerContext; its stubs leave half of it out
-Answer = Callable[[Any, Rpc], Awaitable[bytes | None]]
+Serve = Callable[[Any, Rpc], Awaitable[bytes | None]]
+Answer = Callable[[Any, Rpc, Decode, Encode], Awaitable[bytes | None]]
 Handler = Any  # grpc.RpcMethodHandler, generic in its stubs alone
-Wrap = Callable[[Any, Decode, Encode], Answer]
+Wrap = Callable[[Any], Answer]
 
 
 def behaviour(handler: Handler) -> Any:
@@ -27,48 +28,51 @@ def is_unbuilt(handler: Handler) -> bool:
 def unbuilt(method: str) -> Answer:
     """Return what answers a method that is published and not built yet."""
 
-    async def answer(_request: Any, _rpc: Rpc) -> bytes | None:
+    async def answer(_request: Any, _rpc: Rpc, _decode: Decode, _encode: Encode) -> bytes | None:
         raise Unimplemented(f"{method} is not built yet: see docs/roadmap.md", metadata={"method": method})
 
     return answer
 
 
-def answer_of(handler: Handler, decode: Decode, encode: Encode) -> Answer:
-    """Return what answers a method: a response in bytes, or None after it has written a stream of them."""
+def answer_of(handler: Handler) -> Answer:
+    """Return what answers a method: a response in bytes, or None after it has written a stream of them.
+
+    Every request of a call goes through the call's `decode`, every response through its `encode`.
+    """
     wrap, _ = _KINDS[handler.request_streaming, handler.response_streaming]
-    return wrap(behaviour(handler), decode, encode)
+    return wrap(behaviour(handler))
 
 
-def handler_like(handler: Handler, serve: Answer) -> Handler:
+def handler_like(handler: Handler, serve: Serve) -> Handler:
     """Return a handler of the same kind that passes bytes to `serve`."""
     _, make = _KINDS[handler.request_streaming, handler.response_streaming]
     return make(serve, None, None)
 
 
-def _unary_unary(behave: Any, decode: Decode, encode: Encode) -> Answer:
-    async def answer(raw: Any, rpc: Rpc) -> bytes | None:
+def _unary_unary(behave: Any) -> Answer:
+    async def answer(raw: Any, rpc: Rpc, decode: Decode, encode: Encode) -> bytes | None:
         return encode(await behave(decode(raw), rpc))
 
     return answer
 
 
-def _unary_stream(behave: Any, decode: Decode, encode: Encode) -> Answer:
-    async def answer(raw: Any, rpc: Rpc) -> bytes | None:
+def _unary_stream(behave: Any) -> Answer:
+    async def answer(raw: Any, rpc: Rpc, decode: Decode, encode: Encode) -> bytes | None:
         await write_all(behave(decode(raw), rpc), encode, rpc)
         return None
 
     return answer
 
 
-def _stream_unary(behave: Any, decode: Decode, encode: Encode) -> Answer:
-    async def answer(raws: Any, rpc: Rpc) -> bytes | None:
+def _stream_unary(behave: Any) -> Answer:
+    async def answer(raws: Any, rpc: Rpc, decode: Decode, encode: Encode) -> bytes | None:
         return encode(await behave(decoded(raws, decode), rpc))
 
     return answer
 
 
-def _stream_stream(behave: Any, decode: Decode, encode: Encode) -> Answer:
-    async def answer(raws: Any, rpc: Rpc) -> bytes | None:
+def _stream_stream(behave: Any) -> Answer:
+    async def answer(raws: Any, rpc: Rpc, decode: Decode, encode: Encode) -> bytes | None:
         await write_all(behave(decoded(raws, decode), rpc), encode, rpc)
         return None
 

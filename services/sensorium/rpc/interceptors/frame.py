@@ -11,9 +11,11 @@ from grpc import aio
 from sensorium import context
 from sensorium.context import CallContext
 from sensorium.errors import SensoriumError
+from sensorium.ports import Guard
 from sensorium.rpc.interceptors.admission import Admission
-from sensorium.rpc.interceptors.arity import Answer, Handler, Rpc, answer_of, handler_like, is_unbuilt, unbuilt
+from sensorium.rpc.interceptors.arity import Handler, Rpc, answer_of, handler_like, is_unbuilt, unbuilt
 from sensorium.rpc.interceptors.deadline import allowed_seconds
+from sensorium.rpc.interceptors.door import Door
 from sensorium.rpc.interceptors.faults import error_from
 from sensorium.rpc.interceptors.messages import decoder, encoder
 from sensorium.rpc.interceptors.report import Reporter, Trailers
@@ -22,7 +24,7 @@ from sensorium.rpc.interceptors.server_span import start_server_span
 from sensorium.rpc.status import DETAILS_KEY, status_code, to_status
 from sensorium.settings import GrpcSettings
 
-_GRPC_ITSELF = "/grpc."  # Health and reflection answer whatever happens, and would drown the figures.
+_HEALTH = "/grpc.health."  # It answers whoever asks and whatever happens, and would drown the figures.
 
 
 class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
@@ -32,12 +34,14 @@ class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
         settings: The limits.
         admission: Bounds the calls at work.
         reporter: Tells how each ended.
+        guard: Lets calls and their requests pass.
     """
 
-    def __init__(self, settings: GrpcSettings, admission: Admission, reporter: Reporter) -> None:
+    def __init__(self, settings: GrpcSettings, admission: Admission, reporter: Reporter, guard: Guard) -> None:
         self._settings = settings
         self._admission = admission
         self._reporter = reporter
+        self._guard = guard
         self._framed: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -51,7 +55,7 @@ class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
         if framed is not None:
             return framed
         handler = await continuation(handler_call_details)
-        if not handler or method.startswith(_GRPC_ITSELF):
+        if not handler or method.startswith(_HEALTH):
             return handler
         return self._framed.setdefault(method, self._frame(method, handler))
 
@@ -60,9 +64,10 @@ class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
         streaming = handler.request_streaming or handler.response_streaming
         decode = decoder(handler.request_deserializer or bytes)
         encode = encoder(handler.response_serializer or bytes, settings.max_message_bytes)
-        answer = unbuilt(method) if is_unbuilt(handler) else answer_of(handler, decode, encode)
+        answer = unbuilt(method) if is_unbuilt(handler) else answer_of(handler)
         most_seconds = settings.max_stream_seconds if streaming else settings.max_deadline_seconds
-        return handler_like(handler, FramedMethod(method, answer, most_seconds, self._admission, self._reporter).serve)
+        door = Door(self._guard, self._guard.rule(method), answer, decode, encode)
+        return handler_like(handler, FramedMethod(method, door, most_seconds, self._admission, self._reporter).serve)
 
 
 class FramedMethod:
@@ -70,17 +75,15 @@ class FramedMethod:
 
     Args:
         name: `/package.Service/Method`.
-        answer: Runs the servicer.
+        door: Lets calls pass to the servicer.
         most_seconds: The longest that a call may take.
         admission: Bounds the calls at work.
         reporter: Tells how each ended.
     """
 
-    def __init__(
-        self, name: str, answer: Answer, most_seconds: float, admission: Admission, reporter: Reporter
-    ) -> None:
+    def __init__(self, name: str, door: Door, most_seconds: float, admission: Admission, reporter: Reporter) -> None:
         self._name = name
-        self._answer = answer
+        self._door = door
         self._most_seconds = most_seconds
         self._admission = admission
         self._reporter = reporter
@@ -93,7 +96,8 @@ class FramedMethod:
         span = start_server_span(self._name, headers)
         with context.opened(call):
             try:
-                response = await self._admission.run(seconds, self._answer, request, rpc)
+                passage = self._door.admit(headers, call)
+                response = await self._admission.run(seconds, passage.answer, request, rpc)
             except asyncio.CancelledError as fault:
                 self._reporter.ended(self._name, call, rpc, span, error_from(fault, call))
                 raise

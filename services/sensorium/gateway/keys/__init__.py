@@ -1,0 +1,1 @@
+"""Keys of the gateway: where they are kept, what each may call, and how often."""

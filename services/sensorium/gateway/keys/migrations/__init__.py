@@ -1,0 +1,1 @@
+"""How the file of the gateway came to its present format."""

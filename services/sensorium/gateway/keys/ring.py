@@ -1,0 +1,119 @@
+"""The keys in memory, as every call needs them, kept level with the file that `sensorium key` changes."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from sensorium.errors import Unauthenticated
+from sensorium.gateway.keys.rates import Clock, Meter
+from sensorium.gateway.keys.secret import Secret
+from sensorium.gateway.keys.store import KeyStore, StoredKey
+from sensorium.model.key import Key, KeyState
+
+Now = Callable[[], datetime]
+
+_log = structlog.get_logger(__name__)
+_NOBODY = bytes(32)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A key in memory, and what it has left."""
+
+    key: Key
+    meter: Meter
+    digest: bytes = field(repr=False)
+
+
+class KeyRing:
+    """All keys.
+
+    Args:
+        store: Where they are kept; open for as long as the ring is used.
+        clock: Tells seconds, for rates.
+        now: Tells the time, for expiry.
+    """
+
+    def __init__(self, store: KeyStore, *, clock: Clock = time.monotonic, now: Now = _utc_now) -> None:
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._held: dict[str, HeldKey] = {}
+        self._version = -1
+
+    def __bool__(self) -> bool:
+        """Return whether there is a key, be it revoked or expired: whoever had one does not want open doors."""
+        return bool(self._held)
+
+    def find(self, shown: str) -> HeldKey:
+        """Return the key whose secret is `shown`.
+
+        Raises:
+            Unauthenticated: It is none, or the key was revoked or has expired.
+        """
+        secret = Secret.read(shown)
+        held = self._held.get(secret.key_id) if secret else None
+        if secret is None or not secret.matches(held.digest if held else _NOBODY) or held is None:
+            raise Unauthenticated("the key is not one of this mesh")
+        self.check(held)
+        return held
+
+    def check(self, held: HeldKey) -> None:
+        """Raise Unauthenticated when a key that was found before is no good any more."""
+        key = self._held.get(held.key.id, held).key
+        state = key.state(self._now())
+        if state is not KeyState.ACTIVE:
+            raise Unauthenticated(f"the key {key.id} is {state}")
+
+    def read(self) -> bool:
+        """Bring the ring level with the store, and return whether that changed; what was used up stays so. Blocks."""
+        version = self._store.version()
+        if version == self._version:
+            return False
+        # Replaced as one: calls look into it meanwhile, in another thread.
+        self._held = {stored.key.id: self._hold(stored) for stored in self._store.all()}
+        self._version = version
+        return True
+
+    async def follow(self, every_seconds: float) -> None:
+        """Read whenever the store has changed, until cancelled. What cannot be read leaves the keys as they are."""
+        readable = True
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                if await asyncio.to_thread(self.read):
+                    _log.info("keys_changed", **self._counts())
+            except Exception as error:  # Whatever it is, a revocation must be seen once it has passed.
+                if readable:
+                    _log.error("keys_unreadable", exc_info=error)
+                readable = False
+            else:
+                readable = True
+
+    def _counts(self) -> dict[str, int]:
+        now = self._now()
+        states = [held.key.state(now) for held in self._held.values()]
+        return {state.value: states.count(state) for state in KeyState}
+
+    def _hold(self, stored: StoredKey) -> HeldKey:
+        before = self._held.get(stored.key.id)
+        meter = before.meter if before else Meter(stored.key.spec, self._clock)
+        return HeldKey(stored.key, meter, stored.digest)
+
+
+@contextmanager
+def opened_ring(store: KeyStore) -> Iterator[KeyRing]:
+    """Give the keys of a store, read, for the body."""
+    with store:
+        ring = KeyRing(store)
+        ring.read()
+        yield ring

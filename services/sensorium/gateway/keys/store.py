@@ -1,0 +1,143 @@
+"""Keeps keys in the gateway's SQLite file, which the running gateway and `sensorium key` open side by side."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, Row, insert, select, update
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from sensorium.errors import DataLoss, NotFound, Unavailable
+from sensorium.gateway.keys.secret import Secret
+from sensorium.gateway.keys.tables import keys
+from sensorium.model.access import KeyRole
+from sensorium.model.key import Key, KeySpec
+from sensorium.storage import moments
+from sensorium.storage.engine import open_engine
+from sensorium.storage.format import bring_up_to_date
+
+STORE_FILE = "gateway.sqlite3"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key with the hash of its secret."""
+
+    key: Key
+    digest: bytes = field(repr=False)
+
+
+class KeyStore:
+    """The keys in one file, open while its context is. Its methods block; threads take turns.
+
+    Args:
+        file: The SQLite file; made when it does not exist.
+
+    Raises (on entering):
+        FailedPrecondition: FILE_UNUSABLE: a later release wrote the file.
+        DataLoss: It is damaged.
+        Unavailable: It cannot be opened.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._resources = ExitStack()
+        self._turn = Lock()
+        self._writing: Engine
+        self._reading: Engine
+        self._watching: Connection
+
+    def __enter__(self) -> Self:
+        with ExitStack() as resources, self._explained():
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._writing = open_engine(self._file, begin="BEGIN IMMEDIATE", connections=1)
+            resources.callback(self._writing.dispose)
+            bring_up_to_date(self._writing, self._file, MIGRATIONS)
+            self._reading = open_engine(self._file, begin="BEGIN", connections=2)
+            resources.callback(self._reading.dispose)
+            # SQLite tells of changes by others, and so counts them for each connection apart.
+            self._watching = resources.enter_context(self._reading.connect())
+            self._resources = resources.pop_all()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        with self._turn:
+            self._resources.close()
+
+    def create(self, spec: KeySpec) -> tuple[Key, Secret]:
+        """Make a key; its secret is returned here and never again."""
+        secret = Secret.mint()
+        now = moments.now()
+        row = {
+            "id": secret.key_id,
+            "digest": secret.digest(),
+            "name": spec.name,
+            "role": spec.role.value,
+            "workspace": spec.workspace,
+            "collections": list(spec.collections),
+            "requests_per_minute": spec.requests_per_minute,
+            "tokens_per_minute": spec.tokens_per_minute,
+            "create_time": now,
+            "expire_time": spec.expire_time and moments.to_micros(spec.expire_time),
+        }
+        with self._turn, self._explained(), self._writing.begin() as connection:
+            connection.execute(insert(keys).values(row))
+        return Key(secret.key_id, spec, moments.from_micros(now)), secret
+
+    def revoke(self, key_id: str) -> Key:
+        """Let a key be of no use any more; the first time counts. It stays in the list. Raises NotFound."""
+        with self._turn, self._explained(), self._writing.begin() as connection:
+            connection.execute(
+                update(keys).where(keys.c.id == key_id, keys.c.revoke_time.is_(None)).values(revoke_time=moments.now())
+            )
+            row = connection.execute(select(keys).where(keys.c.id == key_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no key {key_id!r}", field="key", metadata={"resource": key_id})
+        return _stored(row).key
+
+    def all(self) -> Sequence[StoredKey]:
+        """Return every key, the revoked and the expired too, in the order of their making."""
+        with self._turn, self._explained(), self._reading.connect() as connection:
+            rows = connection.execute(select(keys).order_by(keys.c.create_time, keys.c.id)).all()
+        return [_stored(row) for row in rows]
+
+    def version(self) -> int:
+        """Return a number that changes whenever another connection, of any process, has changed the file."""
+        with self._turn, self._explained(), self._watching.begin():
+            return int(self._watching.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
+            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": "key store"}) from error
+        except DatabaseError as error:
+            raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error
+        except OSError as error:
+            raise Unavailable(f"{self._file}: {error}", metadata={"backend": "key store"}) from error
+
+
+def _stored(row: Row[Any]) -> StoredKey:
+    spec = KeySpec(
+        name=row.name,
+        role=KeyRole(row.role),
+        expire_time=_moment(row.expire_time),
+        workspace=row.workspace,
+        collections=tuple(row.collections),
+        requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
+    )
+    return StoredKey(Key(row.id, spec, moments.from_micros(row.create_time), _moment(row.revoke_time)), row.digest)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else moments.from_micros(micros)

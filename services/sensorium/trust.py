@@ -1,0 +1,62 @@
+"""The part of the composition root that is about trust: whom a process believes, and what it shows, by its settings.
+
+A gateway asks its callers for keys, and a role behind it asks for the secrets of the mesh (docs/keys.md).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sensorium.gateway.keys.guard import KeyGuard
+from sensorium.gateway.keys.ring import opened_ring
+from sensorium.gateway.keys.store import STORE_FILE, KeyStore
+from sensorium.ports import Guard
+from sensorium.rpc.address import is_loopback
+from sensorium.rpc.channel import Channel, Repeatable, open_channel
+from sensorium.rpc.channel_tls import channel_credentials
+from sensorium.rpc.mesh_token import mesh_token
+from sensorium.rpc.role_guard import MESH_HEADER, RoleGuard
+from sensorium.rpc.server_tls import ServerCredentials, server_credentials
+from sensorium.settings import MeshSettings, Role, Settings
+
+_GATEWAYS = {Role.ALL, Role.GATEWAY}
+
+
+@asynccontextmanager
+async def guarded(settings: Settings) -> AsyncIterator[Guard]:
+    """Give what stands before every call of this process; keys are followed while the block is open.
+
+    Raises:
+        FailedPrecondition: FILE_UNUSABLE: the file of the keys or of the token.
+        DataLoss: The file of the keys is damaged.
+        Unavailable: It cannot be opened.
+    """
+    if settings.role not in _GATEWAYS:
+        tls = settings.mesh.tls
+        yield RoleGuard(mesh_token(settings.mesh), certified=bool(tls.certificate and tls.ca))
+        return
+    with opened_ring(KeyStore(settings.data_dir / STORE_FILE)) as ring:
+        following = asyncio.create_task(ring.follow(settings.keys.poll_seconds))
+        try:
+            local = is_loopback(settings.grpc.host)
+            yield KeyGuard(ring, local=local, local_open=settings.keys.loopback_open)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+def shown_to_callers(settings: Settings) -> ServerCredentials | None:
+    """Return the certificate of this process's server; None without TLS. Raises FailedPrecondition."""
+    tls = settings.grpc.tls if settings.role in _GATEWAYS else settings.mesh.tls
+    return server_credentials(tls.certificate, tls.key, tls.ca) if tls.certificate and tls.key else None
+
+
+def channel_to_role(target: str, repeatable: Repeatable, settings: MeshSettings) -> Channel:
+    """Return a channel to a role of this mesh, which shows that we belong to it. Raises FailedPrecondition."""
+    token, tls = mesh_token(settings), settings.tls
+    return open_channel(
+        target,
+        repeatable=repeatable,
+        credentials=channel_credentials(tls.ca, tls.certificate, tls.key) if tls.ca else None,
+        headers={MESH_HEADER: token} if token else {},
+    )

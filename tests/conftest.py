@@ -1,0 +1,18 @@
+"""Fixtures that several kinds of tests share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from key_ring import Keys, ring_over
+
+from sensorium.gateway.keys.store import STORE_FILE, KeyStore
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Iterator[Keys]:
+    file = tmp_path / STORE_FILE
+    with KeyStore(file) as gateway:
+        made = ring_over(gateway, file)
+        with made.cli:
+            yield made
