@@ -15,6 +15,7 @@ from sensorium.model.text_check import check_text
 from sensorium.model.vector import FLOAT32_LE
 from sensorium.search.attribute_json import TYPES, Json, to_json
 from sensorium.search.documents import NewDocument
+from sensorium.search.token_json import tokens_to_json
 from sensorium.search.vector_check import checked_components
 from sensorium.settings import SearchSettings
 
@@ -51,11 +52,14 @@ class DocumentCheck:
             InvalidArgument: A name, a vector, a tag or an attribute is wrong; names the field below `field`.
             Unimplemented: It brings sparse or multi-vectors.
         """
+        tags = self._tags(document.tags, f"{field}.tags")
+        attributes = self._attributes(document.attributes, f"{field}.attributes")
         return NewDocument(
             id=checked_id(document.id, f"{field}.name"),
             components=self._components(document, field),
-            tags=self._tags(document.tags, f"{field}.tags"),
-            attributes=self._attributes(document.attributes, f"{field}.attributes"),
+            tags=tags,
+            attributes=attributes,
+            tokens=tokens_to_json(tags, attributes, self._collection.attributes),
         )
 
     def _components(self, document: Document, field: str) -> bytes:

@@ -25,12 +25,13 @@ CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """A document as it is stored: attributes as JSON, components as little-endian float32."""
+    """A document as it is stored: attributes and tokens as JSON, components as little-endian float32."""
 
     id: str
     components: bytes
     tags: Sequence[str]
     attributes: dict[str, Json]
+    tokens: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def put(connection: Connection, name: CollectionName, uid: str, new: Sequence[Ne
             "seq": key,
             "tags": list(each.tags),
             "attributes": each.attributes,
+            "tokens": each.tokens,
             "create_time": present[each.id].create_time if each.id in present else now,
             "update_time": now,
         }

@@ -57,6 +57,8 @@ documents = Table(
     Column("seq", Int64, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
+    # The tokens of tags and declared texts, by the keys of fields, for filters.
+    Column("tokens", JSON, nullable=False, server_default="{}"),
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),
     Index("documents_by_id", "collection", "id", unique=True),

@@ -1,0 +1,182 @@
+"""Reads filters: text and the fields there are in, a typed tree out."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from sensorium.errors import InvalidArgument
+from sensorium.filters.fault import fault
+from sensorium.filters.fields import Field, Fields
+from sensorium.filters.literals import Literals
+from sensorium.filters.size import MAX_CHARS, check_size
+from sensorium.filters.tokens import tokenized
+from sensorium.filters.tree import (
+    EVERYTHING,
+    All,
+    AnyOf,
+    Comparison,
+    Contains,
+    Filter,
+    Match,
+    Negation,
+    OneOf,
+    Operator,
+    Present,
+)
+from sensorium.model.collection import AttributeType
+
+GRAMMAR = Path(__file__).with_name("grammar.lark")
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+_NAMES: Mapping[str, str] = {
+    "COMPARISON": "a comparison",
+    "_COLON": ":",
+    "_HAS": "HAS",
+    "_IN": "IN",
+    "_AND": "AND",
+    "_OR": "OR",
+    "_NOT": "NOT",
+    "LPAR": "(",
+    "RPAR": ")",
+    "LSQB": "[",
+    "RSQB": "]",
+    "COMMA": ",",
+    "NAME": "a field",
+    "$END": "the end",
+}
+
+_ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
+Node = Tree[Token]
+
+
+def parse(text: str, fields: Fields) -> Filter:
+    """Return the filter that `text` says; an empty one holds always.
+
+    Raises:
+        InvalidArgument: FILTER_INVALID, with the column at fault in its metadata.
+    """
+    _check_text(text)
+    if not text.strip():
+        return EVERYTHING
+    try:
+        check_size(text, _lark().lex(text))
+        tree = _lark().parse(text)
+    except UnexpectedInput as error:
+        raise _syntax_fault(text, error) from None
+    return _Reader(text, fields).read(cast("Node", tree.children[0]))
+
+
+@cache
+def _lark() -> Lark:
+    return Lark(GRAMMAR.read_text(), parser="lalr", lexer="basic")
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_CHARS:
+        raise fault(text, MAX_CHARS, f"it has {len(text)} characters, the limit is {MAX_CHARS}")
+    if found := _REFUSED.search(text):
+        raise fault(text, found.start(), "this character is not text")
+
+
+def _syntax_fault(text: str, error: UnexpectedInput) -> InvalidArgument:
+    match error:
+        case UnexpectedToken(token=Token(type="$END")):
+            return fault(text, len(text), "it ends too early", _expected(error.accepts or error.expected))
+        case UnexpectedToken():
+            why = f"{str(error.token)[:40]!r} cannot stand here"
+            return fault(text, error.token.start_pos or 0, why, _expected(error.accepts or error.expected))
+        case UnexpectedCharacters():
+            return _character_fault(text, int(error.pos_in_stream or 0))
+        case _:
+            return fault(text, 0, "it cannot be read")
+
+
+def _character_fault(text: str, place: int) -> InvalidArgument:
+    if text[place] in "\"'":
+        return fault(text, place, "this text has no closing quote")
+    return fault(text, place, f"{text[place]!r} cannot stand here")
+
+
+def _expected(kinds: set[str]) -> str:
+    named = {_NAMES[kind] for kind in kinds if kind in _NAMES}
+    if "NUMBER" in kinds:
+        named.add("a value")
+    return " or ".join(sorted(named))
+
+
+class _Reader:
+    """Turns the parser's tree into ours, and checks names and types on the way."""
+
+    def __init__(self, text: str, fields: Fields) -> None:
+        self._text = text
+        self._fields = fields
+        self._literals = Literals(text)
+        self._readers: Mapping[str, Callable[[Node], Filter]] = {
+            "any": lambda node: AnyOf(self._parts(node)),
+            "all": lambda node: All(self._parts(node)),
+            "negation": lambda node: Negation(self._parts(node)[0]),
+            "present": lambda node: Present(self._field(node)),
+            "comparison": self._comparison,
+            "match": self._match,
+            "contains": self._contains,
+            "lacks": lambda node: Negation(self._contains(node)),
+            "one_of": self._one_of,
+            "none_of": lambda node: Negation(self._one_of(node)),
+        }
+
+    def read(self, node: Node) -> Filter:
+        """Return the filter of a node and all below."""
+        return self._readers[node.data](node)
+
+    def _parts(self, node: Node) -> tuple[Filter, ...]:
+        return tuple(self.read(cast("Node", each)) for each in node.children)
+
+    def _comparison(self, node: Node) -> Filter:
+        field, sign = self._field(node), cast("Token", node.children[1])
+        how = Operator(sign)
+        if field.type is AttributeType.STRING_LIST:
+            raise self._unfit(field, sign, "HAS, IN or :")
+        if field.type not in _ORDERED and how not in {Operator.EQUAL, Operator.UNEQUAL}:
+            raise self._unfit(field, sign, "= or !=")
+        return Comparison(field, how, self._literals.scalar(field, _value(node, 2)))
+
+    def _match(self, node: Node) -> Filter:
+        field, value = self._field(node), _value(node, 1)
+        if not field.tokens:
+            place = value.start_pos or 0
+            raise fault(self._text, place, f"{field.name} has no tokens", "a text field before the colon")
+        phrase = tokenized(str(self._literals.scalar(field, value))).strip()
+        if not phrase:
+            raise fault(self._text, value.start_pos or 0, "this text has no tokens", "a letter or a digit")
+        return Match(field, phrase)
+
+    def _contains(self, node: Node) -> Contains:
+        field, value = self._field(node), _value(node, 1)
+        if field.type is not AttributeType.STRING_LIST:
+            raise fault(self._text, value.start_pos or 0, f"{field.name} is no list of texts", "a list before HAS")
+        return Contains(field, str(self._literals.scalar(field, value)))
+
+    def _one_of(self, node: Node) -> OneOf:
+        field = self._field(node)
+        values = (self._literals.scalar(field, _value(node, place)) for place in range(1, len(node.children)))
+        return OneOf(field, tuple(dict.fromkeys(values)))
+
+    def _field(self, node: Node) -> Field:
+        token = _value(node, 0)
+        name = self._literals.string(token) if token.type == "STRING" else str(token)
+        field = self._fields.get(name)
+        if field is None:
+            known = ", ".join(self._fields.names)
+            raise fault(self._text, token.start_pos or 0, f"there is no field {name[:64]!r}", f"one of {known}")
+        return field
+
+    def _unfit(self, field: Field, sign: Token, expected: str) -> InvalidArgument:
+        kind = "list of texts" if field.type is AttributeType.STRING_LIST else field.type.value
+        return fault(self._text, sign.start_pos or 0, f"{sign} cannot be asked of {field.name}, a {kind}", expected)
+
+
+def _value(node: Node, place: int) -> Token:
+    return cast("Token", cast("Node", node.children[place]).children[0])
