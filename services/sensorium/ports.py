@@ -12,7 +12,16 @@ from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
 from sensorium.model.names import CollectionName, TagDefinitionName
-from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Page,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
 
 Tensor = NDArray[np.generic]
@@ -79,13 +88,18 @@ class Searcher(Protocol):
         ...
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        """Return a page of documents, by id."""
+        """Return a page of the selected documents, by id."""
         ...
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        """Return the number of documents."""
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        """Return the number of selected documents."""
         ...
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
@@ -96,8 +110,20 @@ class Searcher(Protocol):
         """Delete documents; return how many existed."""
         ...
 
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        """Delete the selected documents that exist now; return how many. Refuses to select everything."""
+        ...
+
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Return the documents nearest to the query."""
+        ...
+
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> Sequence[SearchResponse | SensoriumError]:
+        """Return what each search finds, or why it failed, in order."""
+        ...
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        """Return how a search would run, without running it."""
         ...
 
 

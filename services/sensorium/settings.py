@@ -112,6 +112,7 @@ class SearchSettings(Section):
     max_gets: int = Field(1000, description="Names in one read.")
     max_top_k: int = Field(10_000, description="Hits that one search ranks.")
     max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
+    max_searches: int = Field(100, description="Searches of one batch.")
     max_query_parts: int = Field(16, description="Parts of one query.")
     max_dimension: int = Field(4096, description="Components of a vector.")
     max_description_chars: int = Field(2048, description="Characters of a collection's description.")

@@ -37,6 +37,8 @@ from sensorium.model.search import (
     GroupBy,
     QueryPart,
     SearchRequest,
+    SearchResponse,
+    Selection,
     TagFilter,
     UpsertRequest,
 )
@@ -185,6 +187,78 @@ async def test_time_is_recorded_on_the_call(searcher: Searcher) -> None:
     with context.opened(CallContext()) as call:
         await searcher.search(near(axis(0)))
     assert call.stages[Stage.SEARCH] > 0
+
+
+DECLARED = CollectionSpec(dimension=DIMENSION, attributes=(AttributeField("year", AttributeType.INT),))
+SHELF = tuple(
+    Document(f"d{place}", Embedding(dense=axis(place)), ("odd",) if place % 2 else ("even", "it's"), {"year": year})
+    for place, year in enumerate((2000, 2001, 2000, 2003))
+)
+
+
+async def test_filters_and_tags_select_what_is_found_listed_counted_and_deleted(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    filter_, tags = "year >= 2001", TagFilter(any=("odd", "even"), none=("it's",))
+    selection = Selection(filter_, tags)
+    assert ids((await searcher.search(near(axis(3), filter=filter_, tags=tags))).hits) == ["d3", "d1"]
+    first = await searcher.list_documents(NAME, 1, "", DocumentView(), selection)
+    second = await searcher.list_documents(NAME, 1, first.next_page_token, DocumentView(), selection)
+    assert [each.id for each in first.items + second.items] == ["d1", "d3"]
+    wrong = searcher.list_documents(NAME, 1, first.next_page_token, DocumentView())
+    await refused(wrong, InvalidArgument, Reason.PAGE_TOKEN_INVALID, "page_token")
+    assert await searcher.count_documents(NAME, selection) == 2
+    assert await searcher.delete_selected(NAME, selection) == 2
+    assert await searcher.delete_selected(NAME, selection) == 0
+    assert ids((await searcher.search(near(axis(3)))).hits) == ["d0", "d2"]
+
+
+async def test_facets_count_the_whole_filtered_set(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    facets = (FacetRequest("tags", 2), FacetRequest("year", 1))
+    response = await searcher.search(near(axis(0), top_k=1, filter="year < 2003", facets=facets))
+    assert [(facet.field, facet.counts, facet.value_count) for facet in response.facets] == [
+        ("tags", (("even", 2), ("it's", 2)), 3),
+        ("year", ((2000, 2),), 2),
+    ]
+    assert ids(response.hits) == ["d0"]
+
+
+async def test_groups_show_the_nearest_of_each_value(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    await put(searcher, document("none", axis(7)))
+    response = await searcher.search(near(vector(4, 3, 2, 1, 0, 0, 0, 0), top_k=3, group_by=GroupBy("year", 2)))
+    assert [(group.value, ids(group.hits)) for group in response.groups] == [
+        (2000, ["d0", "d2"]),
+        (2001, ["d1"]),
+        (2003, ["d3"]),
+    ]
+    every = await searcher.search(near(axis(7), top_k=1, group_by=GroupBy("year")))
+    assert [(group.value, ids(group.hits)) for group in every.groups] == [(None, ["none"])]
+
+
+async def test_batches_answer_each_search_in_order(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    lost = replace(near(axis(0)), collection=NONE)
+    first, failed, third = await searcher.batch_search([near(axis(1), top_k=1), lost, near(axis(2), top_k=1)])
+    assert isinstance(failed, NotFound)
+    assert [ids(each.hits) for each in (first, third) if isinstance(each, SearchResponse)] == [["d1"], ["d2"]]
+
+
+async def test_explaining_shows_the_filter_the_steps_and_the_matches(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    request = near(axis(0), filter="not(year=2000)", tags=TagFilter(all=("odd",)), score_threshold=0.5)
+    plan = await searcher.explain(request)
+    assert (plan.canonical_filter, plan.match_count) == ('NOT year = 2000 AND tags HAS "odd"', 2)
+    assert plan.steps == (
+        "ask the index for up to 501 matching documents: it has 2",
+        "score each of them by its stored vector",
+        "leave out what scores less than 0.5",
+    )
 
 
 # --- Refusals -------------------------------------------------------------------------------------------------------
@@ -353,10 +427,25 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[SensoriumError], Reason, str]] = [
     ({"score_threshold": float("nan")}, InvalidArgument, Reason.FIELD_INVALID, "score_threshold"),
     ({"model": "other"}, FailedPrecondition, Reason.MODEL_MISMATCH, "model"),
     ({"model_revision": "r2"}, FailedPrecondition, Reason.MODEL_MISMATCH, "model_revision"),
-    ({"filter": "year > 1"}, Unimplemented, Reason.NOT_BUILT, "filter"),
-    ({"tags": TagFilter(any=("a",))}, Unimplemented, Reason.NOT_BUILT, "tags"),
-    ({"facets": (FacetRequest("tags"),)}, Unimplemented, Reason.NOT_BUILT, "facets"),
-    ({"group_by": GroupBy("year")}, Unimplemented, Reason.NOT_BUILT, "group_by"),
+    ({"filter": "year >"}, InvalidArgument, Reason.FILTER_INVALID, "filter"),
+    ({"filter": "none = 1"}, InvalidArgument, Reason.FILTER_INVALID, "filter"),
+    ({"filter": "id = '\ud800'"}, InvalidArgument, Reason.FILTER_INVALID, "filter"),
+    ({"tags": TagFilter(any=("a", ""))}, InvalidArgument, Reason.FIELD_INVALID, "tags.any[1]"),
+    ({"tags": TagFilter(all=("x" * 129,))}, InvalidArgument, Reason.FIELD_INVALID, "tags.all[0]"),
+    ({"tags": TagFilter(none=("a\0",))}, InvalidArgument, Reason.FIELD_INVALID, "tags.none[0]"),
+    ({"tags": TagFilter(all=("a",) * 257)}, InvalidArgument, Reason.TOO_MANY_ITEMS, "tags.all"),
+    ({"facets": (FacetRequest("year"),)}, InvalidArgument, Reason.FIELD_INVALID, "facets[0].field"),
+    ({"facets": (FacetRequest("tags"), FacetRequest("id"))}, InvalidArgument, Reason.FIELD_INVALID, "facets[1].field"),
+    ({"facets": (FacetRequest("tags", -1),)}, InvalidArgument, Reason.FIELD_INVALID, "facets[0].limit"),
+    ({"facets": (FacetRequest("tags"),) * 17}, InvalidArgument, Reason.TOO_MANY_ITEMS, "facets"),
+    ({"group_by": GroupBy("year"), "top_k": 3}, InvalidArgument, Reason.FIELD_INVALID, "group_by.field"),
+    ({"group_by": GroupBy("tags"), "top_k": 3}, InvalidArgument, Reason.FIELD_INVALID, "group_by.field"),
+    ({"group_by": GroupBy("colours"), "top_k": 3}, InvalidArgument, Reason.FIELD_INVALID, "group_by.field"),
+    ({"group_by": GroupBy("n", -1)}, InvalidArgument, Reason.FIELD_INVALID, "group_by.group_size"),
+    ({"group_by": GroupBy("n", 101)}, InvalidArgument, Reason.FIELD_INVALID, "group_by.group_size"),
+    ({"group_by": GroupBy("n"), "top_k": 4}, InvalidArgument, Reason.FIELD_INVALID, "top_k"),
+    ({"group_by": GroupBy("n"), "top_k": 3, "page_size": 2}, InvalidArgument, Reason.FIELD_INVALID, "page_size"),
+    ({"group_by": GroupBy("n"), "top_k": 3, "page_token": "x"}, InvalidArgument, Reason.FIELD_INVALID, "page_size"),
 ]
 
 
@@ -364,8 +453,57 @@ BAD_SEARCHES: list[tuple[dict[str, Any], type[SensoriumError], Reason, str]] = [
 async def test_bad_searches_are_refused(
     searcher: Searcher, fields: dict[str, Any], kind: type[SensoriumError], reason: Reason, field: str
 ) -> None:
-    await make(searcher, CollectionSpec(model="m", model_revision="r1", dimension=DIMENSION))
-    await refused(searcher.search(replace(near(axis(0)), **fields)), kind, reason, field)
+    declared = (AttributeField("n", AttributeType.INT), AttributeField("colours", AttributeType.STRING_LIST))
+    spec = CollectionSpec(model="m", model_revision="r1", dimension=DIMENSION, attributes=declared)
+    await make(searcher, spec)
+    request = replace(near(axis(0)), **fields)
+    await refused(searcher.search(request), kind, reason, field)
+    good, bad = await searcher.batch_search([near(axis(0)), request])
+    assert isinstance(good, SearchResponse)
+    assert isinstance(bad, SensoriumError)
+    assert (type(bad), bad.reason, bad.field) == (kind, reason, field)
+
+
+BAD_SELECTIONS: list[tuple[Selection, Reason, str]] = [
+    (Selection("year = 'x'"), Reason.FILTER_INVALID, "filter"),
+    (Selection("\udc00"), Reason.FILTER_INVALID, "filter"),
+    (Selection(tags=TagFilter(none=("",))), Reason.FIELD_INVALID, "tags.none[0]"),
+]
+
+
+@pytest.mark.parametrize(("selection", "reason", "field"), BAD_SELECTIONS)
+async def test_bad_selections_are_refused_and_change_nothing(
+    searcher: Searcher, selection: Selection, reason: Reason, field: str
+) -> None:
+    await make(searcher, DECLARED)
+    await put(searcher, *SHELF)
+    for call in (
+        searcher.count_documents(NAME, selection),
+        searcher.list_documents(NAME, 0, "", DocumentView(), selection),
+        searcher.delete_selected(NAME, selection),
+        searcher.explain(near(axis(0), filter=selection.filter, tags=selection.tags)),
+    ):
+        await refused(call, InvalidArgument, reason, field)
+    assert await searcher.count_documents(NAME) == 4
+
+
+async def test_filter_errors_point_at_the_column(searcher: Searcher) -> None:
+    await make(searcher, DECLARED)
+    with pytest.raises(InvalidArgument) as caught:
+        await searcher.search(near(axis(0), filter="year > 2000 AND colour = 'red'"))
+    assert caught.value.metadata == {"column": "17", "expected": "one of id, tags, create_time, update_time, year"}
+
+
+async def test_deleting_what_nothing_selects_is_refused(searcher: Searcher) -> None:
+    await make(searcher)
+    await refused(searcher.delete_selected(NAME, Selection(" ")), InvalidArgument, Reason.FIELD_INVALID, "filter")
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_batches_have_one_search_to_a_hundred(searcher: Searcher, count: int) -> None:
+    await make(searcher)
+    reason = Reason.TOO_MANY_ITEMS if count else Reason.FIELD_INVALID
+    await refused(searcher.batch_search([near(axis(0))] * count), InvalidArgument, reason, "requests")
 
 
 async def test_writes_of_another_model_or_of_contents_change_nothing(searcher: Searcher) -> None:
@@ -418,19 +556,17 @@ async def test_names_of_another_collection_fail_alone(stub: Any, service: Search
     assert [result.error.code for result in response.results] == [3, 5]
 
 
-async def test_published_fields_that_are_not_built_say_so(stub: Any, service: Searcher) -> None:
+async def test_aliases_are_not_built_yet(stub: Any, service: Searcher) -> None:
+    request = pb.SearchRequest(parent="workspaces/default/aliases/a")
+    await refused(stub.Search(request), Unimplemented, Reason.NOT_BUILT, "parent")
+    response = await stub.BatchSearch(pb.BatchSearchRequest(requests=[request]))
+    assert [result.error.code for result in response.results] == [12]
+
+
+async def test_deletion_takes_names_or_a_filter(stub: Any, service: Searcher) -> None:
     await make(service)
-    parent = str(NAME)
-    calls = (
-        stub.ListDocuments(pb.ListDocumentsRequest(parent=parent, filter="a = 1")),
-        stub.CountDocuments(pb.CountDocumentsRequest(parent=parent, tags=pb.TagFilter(none=["a"]))),
-        stub.Search(pb.SearchRequest(parent="workspaces/default/aliases/a")),
-    )
-    for call, field in zip(calls, ("filter", "filter", "parent"), strict=True):
-        await refused(call, Unimplemented, Reason.NOT_BUILT, field)
-    delete = pb.DeleteDocumentsRequest(parent=parent, filter="a = 1")
-    await refused(stub.DeleteDocuments(delete), Unimplemented, Reason.NOT_BUILT, "filter")
-    await refused(stub.BatchSearch(pb.BatchSearchRequest()), Unimplemented, Reason.NOT_BUILT)
+    both = pb.DeleteDocumentsRequest(parent=str(NAME), names=["documents/a"], filter="id = 'a'")
+    await refused(stub.DeleteDocuments(both), InvalidArgument, Reason.FIELD_INVALID, "names")
 
 
 async def test_unset_parts_and_bad_names_are_refused(stub: Any, service: Searcher) -> None:

@@ -1,6 +1,7 @@
 """A mesh in memory: the real gateway over an embedder that counts letters and a searcher that compares with all."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,8 @@ from sensorium.errors import (
     Reason,
     SensoriumError,
 )
+from sensorium.filters.printer import canonical
+from sensorium.filters.python import holds
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.collection import Collection, CollectionSpec
@@ -36,10 +39,25 @@ from sensorium.model.embedding import (
     Usage,
 )
 from sensorium.model.names import CollectionName, TagDefinitionName
-from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Facet,
+    FacetRequest,
+    Hit,
+    HitGroup,
+    Page,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
 from sensorium.model.vector import Metric, Vector
 from sensorium.ports import Embedder
+from sensorium.search.filter_fields import record_of
+from sensorium.search.selection import read_selection
 from sensorium.settings import SearchSettings
 from sensorium.tag.assignment import Assignment
 from sensorium.tag.content_vectors import embed_contents
@@ -169,14 +187,28 @@ class MemorySearcher:
         ]
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        await self.get_collection(collection)
-        page, token = _page(sorted(self.documents[collection]), min(page_size, 2), page_token)
+        ids = sorted(each.id for each in await self._selected(collection, selection))
+        page, token = _page(ids, min(page_size, 2), page_token)
         return Page(tuple(_viewed(self.documents[collection][each], view) for each in page), token)
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        return (await self.get_collection(collection)).document_count
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        return len(await self._selected(collection, selection))
+
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        return await self.delete_documents(
+            collection, [each.id for each in await self._selected(collection, selection)]
+        )
+
+    async def _selected(self, collection: CollectionName, selection: Selection) -> list[Document]:
+        part = read_selection(selection, await self.get_collection(collection), SearchSettings())
+        return [each for each in self.documents[collection].values() if holds(part, record_of(each))]
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         collection = await self.get_collection(request.collection)
@@ -189,9 +221,8 @@ class MemorySearcher:
         return sum(self.documents[collection].pop(each, None) is not None for each in ids)
 
     async def search(self, request: SearchRequest) -> SearchResponse:
-        await self.get_collection(request.collection)
+        stored = await self._selected(request.collection, request.selection)
         query = np.sum([part.weight * part.target.to_numpy() for part in request.query], axis=0)  # type: ignore[union-attr]
-        stored = self.documents[request.collection].values()
         scored = [(float(_row(document) @ query), document) for document in stored]
         best = sorted(scored, key=lambda pair: (-pair[0], pair[1].id))[: request.top_k]
         least = -np.inf if request.score_threshold is None else request.score_threshold
@@ -200,7 +231,18 @@ class MemorySearcher:
             for rank, (score, document) in enumerate(best, 1)
             if score >= least
         )
-        return SearchResponse(tuple(hits), timings=Timings(search_ms=1.0))
+        facets = tuple(_facet(each, stored) for each in request.facets)
+        if request.group_by:
+            return SearchResponse(groups=_grouped(tuple(hits), request.group_by.field), facets=facets)
+        return SearchResponse(tuple(hits), facets=facets, timings=Timings(search_ms=1.0))
+
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> list[SearchResponse | SensoriumError]:
+        return [await self.search(request) for request in requests]
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        part = read_selection(request.selection, await self.get_collection(request.collection), SearchSettings())
+        found = await self._selected(request.collection, request.selection)
+        return SearchPlan(canonical(part), ("compare with all that match",), len(found))
 
     def _write(self, name: CollectionName, collection: Collection, document: Document) -> SensoriumError | None:
         if document.source is None:
@@ -307,6 +349,24 @@ class MemoryMesh:
 def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:
     start = int(token or 0)
     return items[start : start + size], str(start + size) if start + size < len(items) else ""
+
+
+def _facet(request: FacetRequest, stored: Sequence[Document]) -> Facet:
+    values = [
+        value
+        for each in stored
+        for value in (each.tags if request.field == "tags" else (each.attributes.get(request.field),))
+        if value is not None
+    ]
+    counts = Counter(values).most_common(request.limit or None)
+    return Facet(request.field, tuple(counts), len(set(values)))
+
+
+def _grouped(hits: Sequence[Hit], field: str) -> tuple[HitGroup, ...]:
+    groups: dict[Any, list[Hit]] = {}
+    for hit in hits:
+        groups.setdefault(hit.document.attributes.get(field), []).append(hit)
+    return tuple(HitGroup(value, tuple(found[:1])) for value, found in groups.items())
 
 
 def _row(document: Document) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -49,7 +49,7 @@ _NAMES: Mapping[str, str] = {
 }
 
 _ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
-Node = Tree[Token]
+Node: TypeAlias = Tree[Token]
 
 
 def parse(text: str, fields: Fields) -> Filter:

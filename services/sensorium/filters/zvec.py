@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sensorium.filters.fields import Field
+from sensorium.filters.inexpressible import Inexpressible
 from sensorium.filters.tokens import tokenized
 from sensorium.filters.tree import (
     All,
@@ -34,10 +35,6 @@ _OPPOSITE: Mapping[Operator, Operator] = {
     Operator.MORE: Operator.AT_MOST,
     Operator.AT_LEAST: Operator.LESS,
 }
-
-
-class Inexpressible(Exception):
-    """The engine's language cannot say this filter."""
 
 
 class ZvecFilters:

@@ -1,8 +1,9 @@
 """The search port as clients see it: contents are embedded on the way, everything else goes straight through."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sensorium.errors import SensoriumError
 from sensorium.gateway.binding import check_claim, complete
@@ -13,9 +14,34 @@ from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRole, Timings
 from sensorium.model.names import CollectionName
-from sensorium.model.search import Page, QueryPart, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Page,
+    QueryPart,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
 from sensorium.model.vector import Vector
 from sensorium.ports import Embedder, Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySearch:
+    """A search that brings vectors alone, and what embedding them took; None when it brought no contents."""
+
+    request: SearchRequest
+    embedded: EmbeddedContents | None = None
+
+    def answer(self, found: SearchResponse, started: float) -> SearchResponse:
+        """Return what was found, with what embedding consumed and how long it took."""
+        if self.embedded is None:
+            return found
+        timings = _merge(self.embedded.timings, found.timings, started)
+        return replace(found, usage=self.embedded.usage, timings=timings)
 
 
 class EmbeddingSearcher:
@@ -65,18 +91,27 @@ class EmbeddingSearcher:
         return await self._searcher.get_documents(collection, ids, view)
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        """Return a page of documents, by id."""
-        return await self._searcher.list_documents(collection, page_size, page_token, view)
+        """Return a page of the selected documents, by id."""
+        return await self._searcher.list_documents(collection, page_size, page_token, view, selection)
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        """Return the number of documents."""
-        return await self._searcher.count_documents(collection)
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        """Return the number of selected documents."""
+        return await self._searcher.count_documents(collection, selection)
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed."""
         return await self._searcher.delete_documents(collection, ids)
+
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        """Delete the selected documents that exist now; return how many."""
+        return await self._searcher.delete_selected(collection, selection)
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         """Embed the contents in one call and write the documents.
@@ -106,6 +141,31 @@ class EmbeddingSearcher:
         Raises:
             SensoriumError: A content of the query cannot be embedded; the error names its part.
         """
+        started = time.monotonic()
+        ready = await self._ready(request)
+        return ready.answer(await self._searcher.search(ready.request), started)
+
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> Sequence[SearchResponse | SensoriumError]:
+        """Embed the contents of all queries at once, and search for what could be embedded in one call."""
+        self._limits.check_searches(requests)
+        started = time.monotonic()
+        prepared = await asyncio.gather(*(self._ready_or_fault(request) for request in requests))
+        ready = {index: each for index, each in enumerate(prepared) if isinstance(each, ReadySearch)}
+        found = await self._searcher.batch_search([each.request for each in ready.values()]) if ready else ()
+        outcomes: dict[int, SearchResponse | SensoriumError] = {
+            index: each if isinstance(each, SensoriumError) else ready[index].answer(each, started)
+            for index, each in zip(ready, found, strict=True)
+        }
+        outcomes |= {index: each for index, each in enumerate(prepared) if isinstance(each, SensoriumError)}
+        return [outcomes[index] for index in range(len(requests))]
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        """Return how a search would run; nothing is embedded."""
+        self._limits.check_search(request)
+        return await self._searcher.explain(request)
+
+    async def _ready(self, request: SearchRequest) -> ReadySearch:
+        """Return the search with vectors in the place of its contents."""
         self._limits.check_search(request)
         contents = {
             f"query[{index}].content": part.target
@@ -113,18 +173,21 @@ class EmbeddingSearcher:
             if isinstance(part.target, Content)
         }
         if not contents:
-            return await self._searcher.search(request)
-        started = time.monotonic()
+            return ReadySearch(request)
         collection = await self._searcher.get_collection(request.collection)
         check_claim(collection, request.model, request.model_revision)
         embedded = await embed_contents(
             self._embedder, collection, contents, EmbedRole.QUERY, instruction=request.instruction
         )
         query = tuple(_with_vector(index, part, embedded.results) for index, part in enumerate(request.query))
-        found = await self._searcher.search(
-            replace(request, query=query, model=collection.model, model_revision=collection.model_revision)
-        )
-        return replace(found, usage=embedded.usage, timings=_merge(embedded.timings, found.timings, started))
+        bound = replace(request, query=query, model=collection.model, model_revision=collection.model_revision)
+        return ReadySearch(bound, embedded)
+
+    async def _ready_or_fault(self, request: SearchRequest) -> ReadySearch | SensoriumError:
+        try:
+            return await self._ready(request)
+        except SensoriumError as error:
+            return error
 
     async def _write(
         self, request: UpsertRequest, collection: Collection, embedded: EmbeddedContents

@@ -18,3 +18,13 @@ def check_count(field: str, count: int, most: int) -> None:
             field=field,
             metadata={"limit": str(most), "actual": str(count)},
         )
+
+
+def check_excluded(field: str, count: int, other: str) -> None:
+    """Refuse items beside what excludes them.
+
+    Raises:
+        InvalidArgument: Names `field`.
+    """
+    if count:
+        raise InvalidArgument(f"{field}: {count} are given beside {other}", field=field)

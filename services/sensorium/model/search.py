@@ -23,6 +23,22 @@ class TagFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """Which documents are meant: those that satisfy a filter (docs/filters.md) and a condition on tags."""
+
+    filter: str = ""
+    tags: TagFilter = TagFilter()
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is asked of them."""
+        return not self.filter.strip() and self.tags == TagFilter()
+
+
+EVERY_DOCUMENT = Selection()
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentReference:
     """A document of the collection whose vector is a part of a query."""
 
@@ -71,6 +87,26 @@ class SearchRequest:
     instruction: str = ""
     model: str = ""
     model_revision: str = ""
+
+    @property
+    def selection(self) -> Selection:
+        """Which documents may be found."""
+        return Selection(self.filter, self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """How a search would run.
+
+    Attributes:
+        canonical_filter: The filter and the condition on tags as they were understood.
+        steps: The steps in words, first to last.
+        match_count: How many documents match.
+    """
+
+    canonical_filter: str
+    steps: tuple[str, ...]
+    match_count: int
 
 
 @dataclass(frozen=True, slots=True)

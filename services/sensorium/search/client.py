@@ -11,13 +11,27 @@ from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.names import CollectionName
-from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Page,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
 from sensorium.ports import Searcher
 from sensorium.rpc.codec.collection import collection_from_proto, spec_to_proto
 from sensorium.rpc.codec.document import document_from_proto, result_from_proto, view_to_proto
 from sensorium.rpc.codec.search import (
+    filter_to_proto,
+    found_from_proto,
+    plan_from_proto,
     request_to_proto,
     response_from_proto,
+    searches_to_proto,
+    tags_to_proto,
     upsert_to_proto,
     upserted_from_proto,
 )
@@ -36,6 +50,8 @@ REPEATABLE = {
         "CountDocuments",
         "UpsertDocuments",
         "Search",
+        "BatchSearch",
+        "ExplainSearch",
     )
 }
 
@@ -89,12 +105,22 @@ class SearchClient(Searcher):
         ]
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        """Return a page of documents, by id."""
+        """Return a page of the selected documents, by id."""
         response = await self._stub.ListDocuments(
             pb.ListDocumentsRequest(
-                parent=str(collection), page_size=page_size, page_token=page_token, view=view_to_proto(view)
+                parent=str(collection),
+                page_size=page_size,
+                page_token=page_token,
+                filter=filter_to_proto(selection.filter),
+                tags=tags_to_proto(selection.tags),
+                view=view_to_proto(view),
             )
         )
         found = [
@@ -103,9 +129,12 @@ class SearchClient(Searcher):
         ]
         return Page(tuple(found), response.next_page_token)
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        """Return the number of documents."""
-        return (await self._stub.CountDocuments(pb.CountDocumentsRequest(parent=str(collection)))).count
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        """Return the number of selected documents."""
+        request = pb.CountDocumentsRequest(
+            parent=str(collection), filter=filter_to_proto(selection.filter), tags=tags_to_proto(selection.tags)
+        )
+        return (await self._stub.CountDocuments(request)).count
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         """Create or replace documents; the good ones are durable and visible to searches on return."""
@@ -119,12 +148,39 @@ class SearchClient(Searcher):
         request = pb.DeleteDocumentsRequest(parent=str(collection), names=_names(collection, ids))
         return (await self._stub.DeleteDocuments(request)).deleted_count
 
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        """Delete the selected documents that exist now; return how many."""
+        if selection.is_everything:
+            raise InvalidArgument("filter: names, a filter or tags are needed", field="filter")
+        request = pb.DeleteDocumentsRequest(
+            parent=str(collection), filter=filter_to_proto(selection.filter), tags=tags_to_proto(selection.tags)
+        )
+        return (await self._stub.DeleteDocuments(request)).deleted_count
+
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Return the documents nearest to the query."""
         message = await self._stub.Search(request_to_proto(request))
         response = response_from_proto(message, request.collection)
         context.record(Stage.SEARCH, response.timings.search_ms / 1e3)
         return response
+
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> Sequence[SearchResponse | SensoriumError]:
+        """Return what each search finds, or why it failed, in order."""
+        messages, outcomes = searches_to_proto(requests)
+        if messages or not requests:
+            response = await self._stub.BatchSearch(pb.BatchSearchRequest(requests=messages.values()))
+            found: dict[int, SearchResponse | SensoriumError] = {
+                index: found_from_proto(result, requests[index].collection)
+                for index, result in zip(messages, response.results, strict=True)
+            }
+        else:
+            found = {}
+        return [found.get(index) or outcomes[index] for index in range(len(requests))]
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        """Return how a search would run, without running it."""
+        message = pb.ExplainSearchRequest(request=request_to_proto(request))
+        return plan_from_proto(await self._stub.ExplainSearch(message))
 
 
 def _names(collection: CollectionName, ids: Sequence[str]) -> list[str]:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
+from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import CollectionName
 from sensorium.model.vector import DType, Vector
 from sensorium.search.attribute_json import Json, attributes_from_json
 from sensorium.search.collections import StoredCollection, get, missing
+from sensorium.search.matches import satisfying
 from sensorium.search.tables import collections, dense_vectors, documents, sequence, tombstones
 from sensorium.storage import moments
 
@@ -96,6 +98,27 @@ def remove(connection: Connection, name: CollectionName, uid: str, ids: Sequence
     return _note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
 
 
+def remove_matching(
+    connection: Connection, name: CollectionName, uid: str, part: Filter, *, seqs: range, limit: int
+) -> tuple[Written, int]:
+    """Delete up to `limit` documents that satisfy `part`, with sequence numbers in `seqs`; return where to go on.
+
+    Raises:
+        NotFound: The collection is gone.
+    """
+    stored = _same(connection, name, uid)
+    between = documents.c.seq.between(seqs.start, seqs.stop - 1)
+    chosen = select(documents.c.id, documents.c.key, documents.c.create_time).order_by(documents.c.seq).limit(limit)
+    rows = connection.execute(chosen.where(satisfying(stored, part), between)).all()
+    if not rows:
+        return Written(0, stored.last_seq), seqs.stop
+    present = [_Present(row.id, row.key, row.create_time) for row in rows]
+    first = _reserve(connection, len(present))
+    _bury(connection, stored.key, present, first)
+    written = _note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
+    return written, present[-1].key + 1 if len(rows) == limit else seqs.stop
+
+
 def by_ids(
     connection: Connection, stored: StoredCollection, ids: Sequence[str], view: DocumentView
 ) -> dict[str, Document]:
@@ -109,25 +132,40 @@ def by_ids(
 
 
 def by_keys(
-    connection: Connection, stored: StoredCollection, keys: Sequence[int], view: DocumentView
+    connection: Connection,
+    stored: StoredCollection,
+    keys: Sequence[int],
+    view: DocumentView,
+    part: Filter = EVERYTHING,
 ) -> dict[int, Document]:
-    """Return the documents whose vectors have these keys, by key; keys that are no longer valid are left out."""
+    """Return the documents whose vectors have these keys, by key.
+
+    Keys that are no longer valid are left out, and those of documents that do not satisfy `part`.
+    """
+    chosen = _by_keys(_shown(view))
+    if part != EVERYTHING:
+        chosen = chosen.where(satisfying(stored, part))
     return {
         row.key: _from_row(row, stored, view)
         for chunk in _chunks(keys)
-        for row in connection.execute(_by_keys(_shown(view)), {"keys": chunk})
+        for row in connection.execute(chosen, {"keys": chunk})
     }
 
 
 def successors(
-    connection: Connection, stored: StoredCollection, keys: Sequence[int], view: DocumentView
+    connection: Connection,
+    stored: StoredCollection,
+    keys: Sequence[int],
+    view: DocumentView,
+    part: Filter = EVERYTHING,
 ) -> dict[int, Document]:
-    """Return the documents that had these keys and have others now, by old key.
+    """Return the documents that had these keys and have others now, by old key, if they satisfy `part`.
 
     A search that runs while an upsert is under way may find a vector that was just replaced.
     """
     heir = (tombstones.c.collection == documents.c.collection) & (tombstones.c.id == documents.c.id)
     chosen = _columns(_shown(view)).add_columns(tombstones.c.key.label("old_key")).join(tombstones, heir)
+    chosen = chosen.where(satisfying(stored, part))
     return {
         row.old_key: _from_row(row, stored, view)
         for chunk in _chunks(keys)
@@ -136,10 +174,10 @@ def successors(
 
 
 def page(
-    connection: Connection, stored: StoredCollection, after: str, limit: int, view: DocumentView
+    connection: Connection, stored: StoredCollection, part: Filter, *, after: str, limit: int, view: DocumentView
 ) -> list[Document]:
-    """Return up to `limit` documents with ids beyond `after`, by id."""
-    beyond = (documents.c.collection == stored.key) & (documents.c.id > after)
+    """Return up to `limit` documents that satisfy `part`, with ids beyond `after`, by id."""
+    beyond = satisfying(stored, part) & (documents.c.id > after)
     rows = connection.execute(_columns(_shown(view)).where(beyond).order_by(documents.c.id).limit(limit))
     return [_from_row(row, stored, view) for row in rows]
 
@@ -147,9 +185,12 @@ def page(
 def components(connection: Connection, stored: StoredCollection, ids: Sequence[str]) -> dict[str, bytes]:
     """Return the components of the documents that exist, by id."""
     chosen = select(documents.c.id, dense_vectors.c.components).join_from(documents, dense_vectors)
-    mine: ColumnElement[bool] = documents.c.collection == stored.key
-    rows = connection.execute(chosen.where(mine, documents.c.id.in_(ids)))
-    return {row.id: row.components for row in rows}
+    mine = chosen.where(documents.c.collection == stored.key)
+    return {
+        row.id: row.components
+        for chunk in _chunks(ids)
+        for row in connection.execute(mine.where(documents.c.id.in_(chunk)))
+    }
 
 
 def _same(connection: Connection, name: CollectionName, uid: str) -> StoredCollection:

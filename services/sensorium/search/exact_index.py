@@ -1,10 +1,13 @@
 """A vector index that compares with every vector: the reference for others, and enough for small collections."""
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.filters.python import Record, holds
+from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.vector import Metric
 from sensorium.search.geometry import scores, unit_rows
 from sensorium.search.index import Keys, Nearest, Vectors, VectorSpace
@@ -18,6 +21,7 @@ class ExactIndex:
         self._rows: dict[int, int] = {}
         self._keys = np.empty(0, np.int64)
         self._vectors = np.empty((0, space.dimension), np.float32)
+        self._records: dict[int, Record] = {}
         self._lock = threading.Lock()
 
     @property
@@ -30,11 +34,12 @@ class ExactIndex:
         """Nothing is on disk."""
         return 0
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Hold `vectors` under `keys`."""
+    def upsert(self, keys: Keys, vectors: Vectors, records: Sequence[Record]) -> None:
+        """Hold `vectors` and `records` under `keys`."""
         prepared = unit_rows(vectors) if self._metric is Metric.COSINE else vectors
         with self._lock:
             self._grow(len(self._rows) + len(keys))
+            self._records |= dict(zip(keys.tolist(), records, strict=True))
             for key, vector in zip(keys.tolist(), prepared, strict=True):
                 row = self._rows.setdefault(key, len(self._rows))
                 self._keys[row] = key
@@ -45,6 +50,7 @@ class ExactIndex:
         with self._lock:
             for key in keys.tolist():
                 row = self._rows.pop(key, None)
+                self._records.pop(key, None)
                 last = len(self._rows)
                 if row is None or row == last:
                     continue
@@ -52,12 +58,18 @@ class ExactIndex:
                 self._vectors[row] = self._vectors[last]
                 self._rows[int(self._keys[row])] = row
 
-    def search(self, query: NDArray[np.float32], top_k: int) -> Nearest:
-        """Return the min(top_k, count) nearest to `query`."""
+    def search(self, query: NDArray[np.float32], top_k: int, part: Filter = EVERYTHING) -> Nearest:
+        """Return the nearest to `query` of those that satisfy `part`, all of them up to `top_k`."""
         with self._lock:
-            found = scores(self._vectors[: self.count], query, self._metric)
+            rows = self._satisfying(part)
+            found = scores(self._vectors[rows], query, self._metric)
             order = np.argsort(-found, kind="stable")[:top_k]
-            return Nearest(self._keys[: self.count][order], found[order])
+            return Nearest(self._keys[rows][order], found[order])
+
+    def matching(self, part: Filter, limit: int) -> Keys:
+        """Return the keys that satisfy `part`, up to `limit`."""
+        with self._lock:
+            return self._keys[self._satisfying(part)[:limit]]
 
     def optimise(self) -> None:
         """Nothing is to be done."""
@@ -67,6 +79,12 @@ class ExactIndex:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def _satisfying(self, part: Filter) -> NDArray[np.int64]:
+        rows = np.arange(self.count)
+        if part == EVERYTHING:
+            return rows
+        return rows[[holds(part, self._records[key]) for key in self._keys[: self.count].tolist()]]
 
     def _grow(self, rows: int) -> None:
         if rows > len(self._keys):

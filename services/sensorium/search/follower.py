@@ -32,7 +32,9 @@ class Follower:
         self._indexes = indexes
         self._stored = stored
         self._flush_after = flush_after
-        self._space = VectorSpace(stored.uid, stored.collection.dimension, stored.collection.metric)
+        collection = stored.collection
+        self._space = VectorSpace(stored.uid, collection.dimension, collection.metric, collection.attributes)
+        self._attributes = tuple(each.field for each in collection.attributes)
         self._applying = threading.Lock()
         self._applied = 0
         self._unflushed = 0
@@ -129,8 +131,15 @@ class Follower:
         complete = False
         while not complete:
             with self._store.snapshot() as connection:
-                batch = changes.read(connection, self._stored.key, self._space.dimension, self._applied, CHUNK)
-            self.index.upsert(batch.keys, batch.vectors)
+                batch = changes.read(
+                    connection,
+                    self._stored.key,
+                    dimension=self._space.dimension,
+                    attributes=self._attributes,
+                    after=self._applied,
+                    limit=CHUNK,
+                )
+            self.index.upsert(batch.keys, batch.vectors, batch.records)
             self.index.delete(batch.dead)
             self._applied, complete = batch.upto, batch.complete
             done += len(batch.keys) + len(batch.dead)

@@ -1,11 +1,15 @@
 """The port to a vector index: what may be lost at any time, for the store can make it again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.filters.python import Record
+from sensorium.filters.tree import EVERYTHING, Filter
+from sensorium.model.collection import AttributeField
 from sensorium.model.vector import Metric
 
 Keys = NDArray[np.int64]
@@ -18,11 +22,12 @@ class IndexUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VectorSpace:
-    """What an index is for: the collection's uid, and how its vectors compare."""
+    """What an index is for: the collection's uid, how its vectors compare, and what filters may name."""
 
     uid: str
     dimension: int
     metric: Metric
+    attributes: tuple[AttributeField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +54,33 @@ class VectorIndex(Protocol):
         """The sequence number up to which its files hold every change, whatever happens to the process."""
         ...
 
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Hold `vectors` (shape [n, dimension], finite) under `keys`; a key that it has keeps its vector."""
+    def upsert(self, keys: Keys, vectors: Vectors, records: Sequence[Record]) -> None:
+        """Hold `vectors` (shape [n, dimension], finite) and what filters need under `keys`.
+
+        A key that it has keeps what it has.
+        """
         ...
 
     def delete(self, keys: Keys) -> None:
         """Drop `keys`; those that it does not have are passed over."""
         ...
 
-    def search(self, query: NDArray[np.float32], top_k: int) -> Nearest:
-        """Return the min(top_k, count) nearest to `query` (shape [dimension])."""
+    def search(self, query: NDArray[np.float32], top_k: int, part: Filter = EVERYTHING) -> Nearest:
+        """Return the nearest to `query` (shape [dimension]) of those that satisfy `part`.
+
+        Without a filter they are min(top_k, count). With one they may be fewer than there are.
+
+        Raises:
+            Inexpressible: The engine cannot take the filter.
+        """
+        ...
+
+    def matching(self, part: Filter, limit: int) -> Keys:
+        """Return the keys that satisfy `part`: all of them, or `limit` when there are so many; in any order.
+
+        Raises:
+            Inexpressible: The engine cannot take the filter.
+        """
         ...
 
     def optimise(self) -> None:

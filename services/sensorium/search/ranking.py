@@ -1,23 +1,32 @@
 """One search: from the query's parts to the page of hits that they rank."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from sensorium.errors import FailedPrecondition, InvalidArgument, Reason, Unimplemented
+from sensorium.errors import FailedPrecondition, InvalidArgument, Reason
+from sensorium.filters.tree import Filter
 from sensorium.model.collection import Collection
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.search import Hit, SearchRequest, SearchResponse, TagFilter
-from sensorium.search import documents, pages
+from sensorium.model.search import GroupBy, Hit, HitGroup, SearchRequest, SearchResponse
+from sensorium.search import documents, pages, planner
 from sensorium.search.collections import StoredCollection
+from sensorium.search.exact_scan import Scan
+from sensorium.search.facets import check_facets, count_values, value_of
+from sensorium.search.groups import Grouping, check_group, group_field
 from sensorium.search.index import Nearest, VectorIndex
 from sensorium.search.pages import RankCursor
-from sensorium.search.query import check_parts, query_vector, references
+from sensorium.search.query import check_parts
 from sensorium.settings import SearchSettings
 from sensorium.storage import list_pages
 
 DEFAULT_TOP_K = 10
+# Groups are sought among so many hits for each hit that they may show, and among everything if that is too few.
+GROUP_DEPTH = 4
 BARE = DocumentView(tags=False, attributes=False)
 Scored = tuple[Document, float]
 
@@ -30,21 +39,47 @@ class Ranked:
     incomplete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedSearch:
+    """A search of one collection that can be run.
+
+    Attributes:
+        request: The request, with its defaults.
+        part: What the filter and the condition on tags say.
+        vector: What the query looks for, shape [dimension].
+    """
+
+    request: SearchRequest
+    part: Filter
+    vector: NDArray[np.float32]
+
+
 def check_request(request: SearchRequest, limits: SearchSettings) -> SearchRequest:
     """Return `request` with its defaults, if it can be searched for whatever the collection.
 
     Raises:
         InvalidArgument: A field is out of range.
         FailedPrecondition: CONTENT_NOT_EMBEDDED.
-        Unimplemented: It asks for what is not built.
+        Unimplemented: A part is sparse.
     """
-    _refuse_unbuilt(request)
     check_parts(request.query, limits.max_query_parts)
+    return with_defaults(request, limits)
+
+
+def with_defaults(request: SearchRequest, limits: SearchSettings) -> SearchRequest:
+    """Return `request` with its defaults, whatever it looks for.
+
+    Raises:
+        InvalidArgument: A field is out of range.
+    """
+    check_facets(request.facets)
     if not 0 <= request.top_k <= limits.max_top_k:
         raise InvalidArgument(f"top_k: {request.top_k} is not between 0 and {limits.max_top_k}", field="top_k")
     if request.score_threshold is not None and not math.isfinite(request.score_threshold):
         raise InvalidArgument(f"score_threshold: {request.score_threshold} is not finite", field="score_threshold")
     top_k = request.top_k or DEFAULT_TOP_K
+    if request.group_by:
+        check_group(request.group_by, top_k, request.page_size, request.page_token, limits.max_page_size)
     page_size = list_pages.checked_size(request.page_size, limits.max_page_size, default=top_k)
     return replace(request, top_k=top_k, page_size=page_size)
 
@@ -69,30 +104,58 @@ def check_model(collection: Collection, model: str, revision: str) -> None:
 
 
 def rank(
-    connection: Connection, stored: StoredCollection, index: VectorIndex, request: SearchRequest, spare: int
+    connection: Connection, stored: StoredCollection, index: VectorIndex, search: CheckedSearch, spare: int
 ) -> Ranked:
-    """Return the page that `request` (checked) asks for.
+    """Return the page that `search` asks for, on a snapshot that must not be older than the index.
 
     `spare` hits more than `top_k` are fetched, for those that turn out stale.
 
     Raises:
-        InvalidArgument: A vector or the page token is wrong.
-        NotFound: The query refers to a document that does not exist.
+        InvalidArgument: The page token is wrong, or a field is not declared.
     """
-    wanted = references(request.query)
-    components = documents.components(connection, stored, wanted) if wanted else {}
-    vector = query_vector(request.query, stored.collection, components)
+    request = search.request
+    scan = Scan(connection, stored, search.part, search.vector)
+    if request.group_by:
+        return _grouped(scan, index, request, request.group_by)
     paged = bool(request.page_token) or request.page_size < request.top_k
     mark = list_pages.request_mark(stored.uid, replace(request, page_size=0, page_token="", view=BARE)) if paged else ""
     cursor = pages.rank_position(request.page_token, mark)
-    nearest = index.search(vector, request.top_k + spare)
-    found = _alive(connection, stored, nearest, BARE if paged else request.view)
-    ranked = sorted(_near_enough(found, request.score_threshold), key=_order)[: request.top_k]
+    wanted = request.top_k + spare
+    nearest = planner.nearest(planner.plan(index, search.part, wanted), index, scan, wanted)
+    found = _alive(scan, nearest, BARE if paged else request.view)
+    scored = _rescored(scan, found) if paged else found
+    ranked = sorted(_near_enough(scored, request.score_threshold), key=_order)[: request.top_k]
     hits, more = _cut(ranked, cursor, request)
     token = pages.rank_token(mark, RankCursor(hits[-1].score, hits[-1].document.id, hits[-1].rank)) if more else ""
-    response = SearchResponse(hits=_in_view(connection, stored, hits, request.view) if paged else hits)
-    incomplete = len(found) < min(len(nearest.keys), request.top_k)
-    return Ranked(replace(response, next_page_token=token), incomplete)
+    response = SearchResponse(
+        hits=_in_view(connection, stored, hits, request.view) if paged else hits,
+        facets=count_values(connection, stored, search.part, request.facets),
+        next_page_token=token,
+    )
+    return Ranked(response, len(found) < min(len(nearest.keys), request.top_k))
+
+
+def _grouped(scan: Scan, index: VectorIndex, request: SearchRequest, group_by: GroupBy) -> Ranked:
+    field, size = group_field(group_by, scan.stored.collection), group_by.group_size or 1
+    grouping = Grouping(scan, field, request.top_k, size)
+    wanted = GROUP_DEPTH * request.top_k * size
+    nearest = planner.nearest(planner.plan(index, scan.part, wanted), index, scan, wanted)
+    groups = grouping.of(nearest, wanted) or grouping.of_all()
+    keys = [key for hits in groups.values() for key, _ in hits]
+    by_key = documents.by_keys(scan.connection, scan.stored, keys, request.view, scan.part)
+    least = -math.inf if request.score_threshold is None else request.score_threshold
+    shown = (
+        HitGroup(None if value is None else value_of(field, value), _ranked(by_key, hits, least))
+        for value, hits in groups.items()
+    )
+    facets = count_values(scan.connection, scan.stored, scan.part, request.facets)
+    return Ranked(SearchResponse(groups=tuple(each for each in shown if each.hits), facets=facets), incomplete=False)
+
+
+def _ranked(by_key: Mapping[int, Document], hits: Sequence[tuple[int, float]], least: float) -> tuple[Hit, ...]:
+    """Return the hits of one group; ranks count within it."""
+    found = [(by_key[key], score) for key, score in hits if key in by_key and score >= least]
+    return tuple(Hit(document, score, place) for place, (document, score) in enumerate(sorted(found, key=_order), 1))
 
 
 def _cut(ranked: list[Scored], cursor: RankCursor | None, request: SearchRequest) -> tuple[tuple[Hit, ...], bool]:
@@ -104,17 +167,27 @@ def _cut(ranked: list[Scored], cursor: RankCursor | None, request: SearchRequest
     return hits, bool(hits) and len(shown) < len(rest) and hits[-1].rank < request.top_k
 
 
-def _alive(connection: Connection, stored: StoredCollection, nearest: Nearest, view: DocumentView) -> list[Scored]:
+def _alive(scan: Scan, nearest: Nearest, view: DocumentView) -> list[Scored]:
+    """Return the documents of the keys that were found; the store has the last word on what satisfies the filter."""
     keys = nearest.keys.tolist()
-    by_key = documents.by_keys(connection, stored, keys, view)
+    by_key = documents.by_keys(scan.connection, scan.stored, keys, view, scan.part)
     if len(by_key) < len(keys):
         stale = [key for key in keys if key not in by_key]
-        by_key |= documents.successors(connection, stored, stale, view)
+        by_key |= documents.successors(scan.connection, scan.stored, stale, view, scan.part)
     seen: dict[str, Scored] = {}
     for key, score in zip(keys, nearest.scores.tolist(), strict=True):
         if key in by_key:
             seen.setdefault(by_key[key].id, (by_key[key], score))
     return list(seen.values())
+
+
+def _rescored(scan: Scan, found: list[Scored]) -> list[Scored]:
+    """Return the hits with exact scores: pages must agree on them, however each of them was found."""
+    stored = documents.components(scan.connection, scan.stored, [document.id for document, _ in found])
+    if not found:
+        return []
+    exact = scan.scored([stored[document.id] for document, _ in found]).tolist()
+    return [(document, score) for (document, _), score in zip(found, exact, strict=True)]
 
 
 def _near_enough(found: list[Scored], threshold: float | None) -> list[Scored]:
@@ -134,15 +207,3 @@ def _in_view(
 ) -> tuple[Hit, ...]:
     whole = documents.by_ids(connection, stored, [hit.document.id for hit in hits], view)
     return tuple(replace(hit, document=whole[hit.document.id]) for hit in hits)
-
-
-def _refuse_unbuilt(request: SearchRequest) -> None:
-    asked = {
-        "filter": bool(request.filter),
-        "tags": request.tags != TagFilter(),
-        "facets": bool(request.facets),
-        "group_by": request.group_by is not None,
-    }
-    for field, is_set in asked.items():
-        if is_set:
-            raise Unimplemented(f"{field}: it is not built yet: see docs/roadmap.md", field=field)

@@ -15,20 +15,34 @@ from sqlalchemy import Connection
 from sensorium import context
 from sensorium.context import Stage
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError, Unimplemented
+from sensorium.filters.printer import canonical
+from sensorium.filters.tree import Filter
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
 from sensorium.model.names import CollectionName, check_id
-from sensorium.model.search import Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
-from sensorium.search import collections, documents, ranking
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Page,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
+from sensorium.search import collections, documents, matches, ranking
 from sensorium.search.collection_check import check_spec
 from sensorium.search.collections import StoredCollection
 from sensorium.search.document_check import DocumentCheck, checked_id
 from sensorium.search.documents import NewDocument
+from sensorium.search.explanation import explain
 from sensorium.search.library import Library
 from sensorium.search.open_collection import OpenCollection
-from sensorium.search.ranking import Ranked
+from sensorium.search.query import query_vector, references
+from sensorium.search.ranking import CheckedSearch, Ranked
+from sensorium.search.selection import read_selection
 from sensorium.settings import SearchSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
@@ -38,6 +52,7 @@ log = structlog.get_logger(__name__)
 # Hits beyond top-k to fetch when some were deleted while the search ran.
 SPARES = (0, 64, 1024)
 PURGE_SIZE = 1000
+DELETE_SIZE = 1000
 
 
 class SearchService:
@@ -128,24 +143,35 @@ class SearchService:
         ]
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        """Return a page of documents, by id."""
+        """Return a page of the selected documents, by id."""
         size = list_pages.checked_size(page_size, self._limits.max_page_size)
 
         def read(connection: Connection) -> Page[Document]:
             stored = collections.get(connection, collection)
-            mark = list_pages.request_mark("documents", stored.uid)
+            part = read_selection(selection, stored.collection, self._limits)
+            mark = list_pages.request_mark("documents", stored.uid, canonical(part))
             after = list_pages.list_position(page_token, mark)
-            found = documents.page(connection, stored, after, size + 1, view)
+            found = documents.page(connection, stored, part, after=after, limit=size + 1, view=view)
             token = list_pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
             return Page(tuple(found[:size]), token)
 
         return await self._store.read(read)
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        """Return the number of documents."""
-        return (await self._stored(collection)).collection.document_count
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        """Return the number of selected documents."""
+
+        def read(connection: Connection) -> int:
+            stored = collections.get(connection, collection)
+            return matches.count(connection, stored, read_selection(selection, stored.collection, self._limits))
+
+        return await self._store.read(read)
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         """Create or replace documents; the good ones are durable and visible to searches on return.
@@ -172,14 +198,26 @@ class SearchService:
         stored = await self._stored(collection)
         return await self._finish(self._remove(collection, stored.uid, unique))
 
-    async def search(self, request: SearchRequest) -> SearchResponse:
-        """Return the documents nearest to the query: min(top_k, documents) of them, by score and then by id.
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        """Delete the selected documents that exist now; return how many. Searches that start later do not find them.
 
         Raises:
-            InvalidArgument: A field, a vector or the page token is wrong.
+            InvalidArgument: The selection is everything, or cannot be understood.
+        """
+        if selection.is_everything:
+            raise InvalidArgument("filter: names, a filter or tags are needed", field="filter")
+        stored = await self._stored(collection)
+        part = read_selection(selection, stored.collection, self._limits)
+        return await self._finish(self._remove_selected(collection, stored, part))
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """Return the documents nearest to the query: min(top_k, matches) of them, by score and then by id.
+
+        Raises:
+            InvalidArgument: A field, a vector, the filter or the page token is wrong.
             NotFound: The query refers to a document that does not exist.
             FailedPrecondition: MODEL_MISMATCH, or CONTENT_NOT_EMBEDDED.
-            Unimplemented: It asks for filters, facets, groups or sparse vectors.
+            Unimplemented: It brings sparse vectors.
         """
         started = time.monotonic()
         checked = ranking.check_request(request, self._limits)
@@ -189,10 +227,48 @@ class SearchService:
                 break
         return replace(ranked.response, timings=_timings(started))
 
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> Sequence[SearchResponse | SensoriumError]:
+        """Return what each search finds, or why it failed, in order."""
+        check_count("requests", len(requests), self._limits.max_searches)
+        turns = asyncio.Semaphore(self._limits.search_threads)
+
+        async def one(request: SearchRequest) -> SearchResponse | SensoriumError:
+            async with turns:
+                try:
+                    return await self.search(request)
+                except SensoriumError as error:
+                    return error
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(request)) for request in requests]
+        return [task.result() for task in tasks]
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        """Return how a search would run, without what it looks for.
+
+        Raises:
+            InvalidArgument: A field or the filter is wrong.
+            FailedPrecondition: MODEL_MISMATCH.
+        """
+        checked = ranking.with_defaults(request, self._limits)
+        return await self._library.run(request.collection, partial(self._explain, checked))
+
     async def _rank(self, request: SearchRequest, spare: int, opened: OpenCollection) -> Ranked:
         stored, index = opened.stored, opened.follower.index
         ranking.check_model(stored.collection, request.model, request.model_revision)
-        return await self._store.read(lambda connection: ranking.rank(connection, stored, index, request, spare))
+        part = read_selection(request.selection, stored.collection, self._limits)
+        named = references(request.query)
+        known = (
+            await self._store.read(lambda connection: documents.components(connection, stored, named)) if named else {}
+        )
+        checked = CheckedSearch(request, part, query_vector(request.query, stored.collection, known))
+        return await self._store.read(lambda connection: ranking.rank(connection, stored, index, checked, spare))
+
+    async def _explain(self, request: SearchRequest, opened: OpenCollection) -> SearchPlan:
+        stored, index = opened.stored, opened.follower.index
+        ranking.check_model(stored.collection, request.model, request.model_revision)
+        part = read_selection(request.selection, stored.collection, self._limits)
+        return await self._store.read(lambda connection: explain(connection, stored, index, request, part))
 
     async def _stored(self, name: CollectionName) -> StoredCollection:
         return await self._store.read(lambda connection: collections.get(connection, name))
@@ -206,6 +282,23 @@ class SearchService:
         written = await self._store.write(lambda connection: documents.remove(connection, name, uid, ids), len(ids))
         await self._library.catch_up(name, written.seq)
         return written.count
+
+    async def _remove_selected(self, name: CollectionName, stored: StoredCollection, part: Filter) -> int:
+        """Delete little by little, so that no other write waits long."""
+        count, after, end = 0, 0, stored.last_seq + 1
+        while after < end:
+            remove = partial(
+                documents.remove_matching,
+                name=name,
+                uid=stored.uid,
+                part=part,
+                seqs=range(after, end),
+                limit=DELETE_SIZE,
+            )
+            written, after = await self._store.write(remove, DELETE_SIZE)
+            await self._library.catch_up(name, written.seq)
+            count += written.count
+        return count
 
     async def _finish(self, write: Coroutine[None, None, int]) -> int:
         """Run a write to its end, also when the caller goes away: the index must learn what the store knows."""

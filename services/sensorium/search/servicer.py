@@ -4,21 +4,24 @@ from typing import Any
 
 import grpc
 
-from sensorium.errors import Unimplemented
-from sensorium.model.count_check import check_count
+from sensorium.model.count_check import check_count, check_excluded
 from sensorium.model.names import CollectionName, parse_workspace
-from sensorium.model.search import TagFilter
+from sensorium.model.search import Selection
 from sensorium.ports import Searcher
 from sensorium.rpc.codec.collection import collection_to_proto, spec_from_proto
 from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
 from sensorium.rpc.codec.search import (
     collection_from_parent,
+    found_to_proto,
+    plan_to_proto,
     request_from_proto,
     response_to_proto,
+    searches_from_proto,
     tags_from_proto,
     upsert_from_proto,
     upserted_to_proto,
 )
+from sensorium.rpc.status import to_status
 from sensorium.settings import SearchSettings
 from sensorium.v1 import search_service_pb2 as pb
 from sensorium.v1.search_service_pb2_grpc import SearchServiceServicer
@@ -86,9 +89,8 @@ class SearchServicer(SearchServiceServicer):
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Context) -> pb.ListDocumentsResponse:  # noqa: N802, ARG002
         """Return a page of documents."""
         collection = collection_from_parent(request.parent)
-        _refuse_filters(request.filter, request.tags)
-        view = view_from_proto(request.view)
-        page = await self._searcher.list_documents(collection, request.page_size, request.page_token, view)
+        view, selection = view_from_proto(request.view), Selection(request.filter, tags_from_proto(request.tags))
+        page = await self._searcher.list_documents(collection, request.page_size, request.page_token, view, selection)
         return pb.ListDocumentsResponse(
             documents=[document_to_proto(document, collection, "document") for document in page.items],
             next_page_token=page.next_page_token,
@@ -96,8 +98,8 @@ class SearchServicer(SearchServiceServicer):
 
     async def CountDocuments(self, request: pb.CountDocumentsRequest, context: Context) -> pb.CountDocumentsResponse:  # noqa: N802, ARG002
         """Count documents."""
-        _refuse_filters(request.filter, request.tags)
-        count = await self._searcher.count_documents(collection_from_parent(request.parent))
+        selection = Selection(request.filter, tags_from_proto(request.tags))
+        count = await self._searcher.count_documents(collection_from_parent(request.parent), selection)
         return pb.CountDocumentsResponse(count=count)
 
     async def UpsertDocuments(self, request: pb.UpsertDocumentsRequest, context: Context) -> pb.UpsertDocumentsResponse:  # noqa: N802, ARG002
@@ -107,9 +109,12 @@ class SearchServicer(SearchServiceServicer):
         return upserted_to_proto(await self._searcher.upsert_documents(upsert), faults)
 
     async def DeleteDocuments(self, request: pb.DeleteDocumentsRequest, context: Context) -> pb.DeleteDocumentsResponse:  # noqa: N802, ARG002
-        """Delete documents by name."""
+        """Delete documents by name, or by filter and tags."""
         collection = collection_from_parent(request.parent)
-        _refuse_filters(request.filter, request.tags)
+        selection = Selection(request.filter, tags_from_proto(request.tags))
+        if not selection.is_everything:
+            check_excluded("names", len(request.names), "a filter")
+            return pb.DeleteDocumentsResponse(deleted_count=await self._searcher.delete_selected(collection, selection))
         check_count("names", len(request.names), self._limits.max_deletes)
         ids = [collection.document_id(name, f"names[{index}]") for index, name in enumerate(request.names)]
         return pb.DeleteDocumentsResponse(deleted_count=await self._searcher.delete_documents(collection, ids))
@@ -119,7 +124,17 @@ class SearchServicer(SearchServiceServicer):
         search = request_from_proto(request)
         return response_to_proto(await self._searcher.search(search), search.collection)
 
+    async def BatchSearch(self, request: pb.BatchSearchRequest, context: Context) -> pb.BatchSearchResponse:  # noqa: N802, ARG002
+        """Run several searches."""
+        check_count("requests", len(request.requests), self._limits.max_searches)
+        searches, faults = searches_from_proto(request.requests)
+        found = await self._searcher.batch_search(tuple(searches.values())) if searches else ()
+        results = {
+            index: found_to_proto(result, search.collection)
+            for (index, search), result in zip(searches.items(), found, strict=True)
+        } | {index: pb.SearchResult(error=to_status(fault)) for index, fault in faults.items()}
+        return pb.BatchSearchResponse(results=[results[index] for index in range(len(request.requests))])
 
-def _refuse_filters(expression: str, tags: pb.TagFilter) -> None:
-    if expression or tags_from_proto(tags) != TagFilter():
-        raise Unimplemented("filter: filters are not built yet: see docs/roadmap.md", field="filter")
+    async def ExplainSearch(self, request: pb.ExplainSearchRequest, context: Context) -> pb.ExplainSearchResponse:  # noqa: N802, ARG002
+        """Say how a search would run."""
+        return plan_to_proto(await self._searcher.explain(request_from_proto(request.request)))

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-FORMAT = 1
+# 2: the fields of filters lie beside the vectors.
+FORMAT = 2
 BLOCK = 1 << 20
 
 

@@ -11,7 +11,7 @@ from sensorium.filters.zvec import ZvecFilters
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.document import AttributeValue
 from sensorium.search.filter_fields import ID, fields_of
-from sensorium.search.moments import to_micros
+from sensorium.storage.moments import to_micros
 
 Value = str | int | float | bool | list[str]
 

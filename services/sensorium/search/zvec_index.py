@@ -7,7 +7,7 @@ searches, so keys are only ever inserted; a small flat part ranks by INT8 alone 
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import version
@@ -18,10 +18,13 @@ import structlog
 import zvec
 from numpy.typing import NDArray
 
+from sensorium.filters.python import Record
+from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.vector import Metric
 from sensorium.search import stamp
 from sensorium.search.geometry import unit, unit_rows
 from sensorium.search.index import IndexUnusable, Keys, Nearest, Vectors, VectorSpace
+from sensorium.search.zvec_columns import ZvecColumns
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +70,7 @@ class ZvecIndex:
         self._collection = collection
         self._directory = directory
         self._space = space
+        self._columns = ZvecColumns(space.attributes)
         self._applied_seq = applied_seq
         self._ef = 128 if space.dimension > WIDE_DIMENSION else 64
         self._optimising = threading.Lock()
@@ -83,13 +87,16 @@ class ZvecIndex:
         return self._applied_seq
 
     @_reported()
-    def upsert(self, keys: Keys, vectors: Vectors) -> None:
-        """Hold `vectors` under `keys`."""
+    def upsert(self, keys: Keys, vectors: Vectors, records: Sequence[Record]) -> None:
+        """Hold `vectors` and `records` under `keys`."""
         rows = unit_rows(vectors) if self._space.metric is Metric.COSINE else vectors
         for start in range(0, len(keys), WRITE_SIZE):
             part = slice(start, start + WRITE_SIZE)
-            pairs = zip(keys[part].tolist(), rows[part], strict=True)
-            batch = [zvec.Doc(id=str(key), vectors={FIELD: row}) for key, row in pairs]
+            given = zip(keys[part].tolist(), rows[part], records[part], strict=True)
+            batch = [
+                zvec.Doc(id=str(key), vectors={FIELD: row}, fields=self._columns.values(record))
+                for key, row, record in given
+            ]
             _check(self._collection.upsert(batch), missing_is_fine=False)
 
     @_reported()
@@ -99,20 +106,30 @@ class ZvecIndex:
             batch = [str(key) for key in keys[start : start + WRITE_SIZE].tolist()]
             _check(self._collection.delete(batch), missing_is_fine=True)
 
-    def search(self, query: NDArray[np.float32], top_k: int) -> Nearest:
-        """Return the min(top_k, count) nearest to `query`.
+    def search(self, query: NDArray[np.float32], top_k: int, part: Filter = EVERYTHING) -> Nearest:
+        """Return the nearest to `query` of those that satisfy `part`; without a filter min(top_k, count) of them.
 
         Parts of a graph can be out of reach, so an exact scan stands in when the walk brings too few.
         """
+        expression = self._columns.filters.expression(part)
         count = self.count
         wanted = min(top_k, count)
         if not wanted:
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
         if count <= EXACT_BELOW:
-            return self._query(query, wanted, candidates=count, exact=True)
+            return self._query(query, wanted, expression, candidates=count, exact=True)
         candidates = max(self._ef, 2 * wanted)
-        found = self._query(query, wanted, candidates, exact=False)
-        return found if len(found.keys) == wanted else self._query(query, wanted, candidates, exact=True)
+        found = self._query(query, wanted, expression, candidates, exact=False)
+        if len(found.keys) == wanted:
+            return found
+        return self._query(query, wanted, expression, candidates, exact=True)
+
+    def matching(self, part: Filter, limit: int) -> Keys:
+        """Return the keys that satisfy `part`, up to `limit`."""
+        expression = self._columns.filters.expression(part)
+        with _reported():
+            hits = self._collection.query(filter=expression or None, topk=limit, output_fields=[])
+        return np.array([int(hit.id) for hit in hits], np.int64)
 
     @_reported()
     def optimise(self) -> None:
@@ -139,12 +156,16 @@ class ZvecIndex:
         self._stamp(self._applied_seq, whole=True)
 
     @_reported()
-    def _query(self, query: NDArray[np.float32], wanted: int, candidates: int, *, exact: bool) -> Nearest:
+    def _query(
+        self, query: NDArray[np.float32], wanted: int, expression: str, candidates: int, *, exact: bool
+    ) -> Nearest:
         vector = unit(query) if self._space.metric is Metric.COSINE else query
         how = zvec.HnswQueryParam(
             ef=candidates, is_linear=exact, is_using_refiner=True, scale_factor=max(candidates / wanted, 1)
         )
-        hits = self._collection.query(zvec.Query(FIELD, vector=vector, param=how), topk=wanted, output_fields=[])
+        hits = self._collection.query(
+            zvec.Query(FIELD, vector=vector, param=how), topk=wanted, filter=expression or None, output_fields=[]
+        )
         keys = np.array([int(hit.id) for hit in hits], np.int64)
         return Nearest(keys, _SCORES[self._space.metric](np.array([hit.score for hit in hits], np.float32)))
 
@@ -227,7 +248,7 @@ def _stamp_file(directory: Path) -> Path:
 def _schema(space: VectorSpace) -> zvec.CollectionSchema:
     graph = zvec.HnswIndexParam(_METRICS[space.metric], m=16, ef_construction=200, quantize_type=zvec.QuantizeType.INT8)
     vectors = zvec.VectorSchema(FIELD, zvec.DataType.VECTOR_FP32, space.dimension, graph)
-    return zvec.CollectionSchema("documents", vectors=vectors)
+    return zvec.CollectionSchema("documents", fields=ZvecColumns(space.attributes).schemas(), vectors=vectors)
 
 
 @cache

@@ -14,20 +14,20 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, delete, insert, select
 from sqlalchemy.dialects import postgresql
 
+from sensorium.filters.inexpressible import Inexpressible
 from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
 from sensorium.filters.python import holds
 from sensorium.filters.sql import condition
 from sensorium.filters.tree import Filter
-from sensorium.filters.zvec import Inexpressible
 from sensorium.model.document import Document
 from sensorium.search.attribute_json import to_json
 from sensorium.search.filter_columns import DocumentColumns
 from sensorium.search.filter_fields import fields_of, record_of
-from sensorium.search.moments import from_micros, to_micros
 from sensorium.search.tables import documents, metadata
 from sensorium.search.token_json import tokens_to_json
 from sensorium.search.zvec_columns import ZvecColumns
+from sensorium.storage.moments import from_micros, to_micros
 
 FIELDS = fields_of(DECLARED)
 MOMENTS = st.integers(-(10**12), 10**12).map(from_micros)

@@ -15,7 +15,17 @@ from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRequest, EmbedResponse, ModelInfo, Timings, Usage
 from sensorium.model.names import CollectionName
-from sensorium.model.search import Hit, Page, SearchRequest, SearchResponse, UpsertRequest, UpsertResponse
+from sensorium.model.search import (
+    EVERY_DOCUMENT,
+    Hit,
+    Page,
+    SearchPlan,
+    SearchRequest,
+    SearchResponse,
+    Selection,
+    UpsertRequest,
+    UpsertResponse,
+)
 from sensorium.model.vector import Metric, Vector
 
 NAME = CollectionName("default", "garage")
@@ -103,12 +113,17 @@ class FakeSearcher:
         return [Document(each) for each in ids]
 
     async def list_documents(
-        self, collection: CollectionName, page_size: int, page_token: str, view: DocumentView
+        self,
+        collection: CollectionName,
+        page_size: int,
+        page_token: str,
+        view: DocumentView,
+        selection: Selection = EVERY_DOCUMENT,
     ) -> Page[Document]:
-        return Page((Document("a"),))
+        return Page((Document(selection.filter or "a"),))
 
-    async def count_documents(self, collection: CollectionName) -> int:
-        return 7
+    async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
+        return 7 if selection.is_everything else 3
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         self.upserts.append(request)
@@ -117,6 +132,16 @@ class FakeSearcher:
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         return len(ids)
+
+    async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
+        return 3
+
+    async def batch_search(self, requests: Sequence[SearchRequest]) -> list[SearchResponse | SensoriumError]:
+        return [await self.search(request) for request in requests]
+
+    async def explain(self, request: SearchRequest) -> SearchPlan:
+        self.searches.append(request)
+        return SearchPlan(request.filter, ("ask",), 3)
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         self.searches.append(request)
@@ -140,4 +165,4 @@ def searcher() -> FakeSearcher:
 
 @pytest.fixture
 def gateway(embedder: FakeEmbedder, searcher: FakeSearcher) -> EmbeddingSearcher:
-    return EmbeddingSearcher(embedder, searcher, Limits(documents=5, query_parts=16, top_k=100))
+    return EmbeddingSearcher(embedder, searcher, Limits(documents=5, query_parts=16, top_k=100, searches=10))

@@ -77,7 +77,7 @@ async def test_acknowledged_writes_survive_kill_9(tmp_path: Path, round_: int) -
 async def test_clean_restart_uses_the_index_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     await fill(tmp_path)
     upserts: list[int] = []
-    monkeypatch.setattr(ZvecIndex, "upsert", lambda _self, keys, _vectors: upserts.append(len(keys)))
+    monkeypatch.setattr(ZvecIndex, "upsert", lambda _self, keys, _vectors, records: upserts.append(len(keys)))
     await check(tmp_path)
     assert sum(upserts) == 0
 

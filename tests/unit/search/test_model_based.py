@@ -3,17 +3,23 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from search_samples import NAME, document, make, near, put, unit_vectors
 
-from sensorium.model.collection import CollectionSpec
+from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
+from sensorium.model.document import AttributeValue, Document
+from sensorium.model.search import Selection
 from sensorium.model.vector import Metric
+from sensorium.search import planner
 from sensorium.search.embedded import embedded_search
 from sensorium.search.geometry import scores
 from sensorium.settings import SearchSettings
@@ -24,6 +30,22 @@ IDS = st.sampled_from([f"d{n}" for n in range(12)])
 PLACES = st.integers(0, len(VECTORS) - 1)
 SETTINGS = SearchSettings(flush_after=7, optimize_after=5)
 METRICS = st.sampled_from([Metric.DOT, Metric.EUCLIDEAN, Metric.COSINE])
+
+
+# What documents at a place satisfy.
+FILTERS: dict[str, Callable[[int], bool]] = {
+    "n < 5": lambda place: place < 5,
+    "NOT n >= 12": lambda place: place < 12,
+    "words:'odd' AND n > 3": lambda place: place % 2 == 1 and place > 3,
+    "NOT words:'odd'": lambda place: place % 2 == 0,
+    "tags HAS 'it''s' OR n = 1".replace("''", "\\'"): lambda place: place % 3 == 0 or place == 1,
+    "NOT HAS words": lambda place: False,
+}
+
+
+def described(name: str, place: int) -> Document:
+    attributes: dict[str, AttributeValue] = {"n": place, "words": "an Odd one" if place % 2 else "even"}
+    return replace(document(name, VECTORS[place]), tags=("it's",) if place % 3 == 0 else (), attributes=attributes)
 
 
 class SearchMachine(RuleBasedStateMachine):
@@ -49,11 +71,12 @@ class SearchMachine(RuleBasedStateMachine):
     @initialize(metric=METRICS)
     def create(self, metric: Metric) -> None:
         self._metric = metric
-        self._run(make(self._service, CollectionSpec(dimension=8, metric=metric)))
+        attributes = (AttributeField("n", AttributeType.INT), AttributeField("words", AttributeType.STRING))
+        self._run(make(self._service, CollectionSpec(dimension=8, metric=metric, attributes=attributes)))
 
     @rule(batch=st.lists(st.tuples(IDS, PLACES), min_size=1, max_size=6))
     def upsert(self, batch: list[tuple[str, int]]) -> None:
-        response = self._run(put(self._service, *(document(name, VECTORS[place]) for name, place in batch)))
+        response = self._run(put(self._service, *(described(name, place) for name, place in batch)))
         assert response.written_count == len(batch)
         self._expected |= dict(batch)
 
@@ -74,6 +97,26 @@ class SearchMachine(RuleBasedStateMachine):
         np.testing.assert_allclose([hit.score for hit in hits], [best[hit.document.id] for hit in hits], atol=1e-5)
         order = [(-hit.score, hit.document.id) for hit in hits]
         assert order == sorted(order)
+
+    @rule(
+        place=PLACES, top_k=st.integers(1, 15), filtered=st.sampled_from(sorted(FILTERS)), few=st.sampled_from([0, 500])
+    )
+    def search_filtered(self, place: int, top_k: int, filtered: str, few: int) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(planner, "FEW", few)
+            hits = self._run(self._service.search(near(VECTORS[place], top_k=top_k, filter=filtered))).hits
+        best = {name: score for name, score in self._scores(place).items() if FILTERS[filtered](self._expected[name])}
+        assert len(hits) == min(top_k, len(best))
+        np.testing.assert_allclose([hit.score for hit in hits], sorted(best.values(), reverse=True)[:top_k], atol=1e-5)
+        np.testing.assert_allclose([hit.score for hit in hits], [best[hit.document.id] for hit in hits], atol=1e-5)
+        assert self._run(self._service.count_documents(NAME, Selection(filtered))) == len(best)
+
+    @rule(filtered=st.sampled_from(sorted(FILTERS)))
+    def delete_filtered(self, filtered: str) -> None:
+        gone = [name for name, place in self._expected.items() if FILTERS[filtered](place)]
+        assert self._run(self._service.delete_selected(NAME, Selection(filtered))) == len(gone)
+        for name in gone:
+            del self._expected[name]
 
     @rule()
     def restart(self) -> None:

@@ -1,6 +1,8 @@
 """Searches and writes on the wire: the requests of SearchService and what comes of them."""
 
-from sensorium.errors import InvalidArgument, SensoriumError, Unimplemented
+from collections.abc import Sequence
+
+from sensorium.errors import InvalidArgument, Reason, SensoriumError, Unimplemented
 from sensorium.model.content import Content
 from sensorium.model.document import Document
 from sensorium.model.names import CollectionName
@@ -12,6 +14,7 @@ from sensorium.model.search import (
     Hit,
     HitGroup,
     QueryPart,
+    SearchPlan,
     SearchRequest,
     SearchResponse,
     TagFilter,
@@ -51,6 +54,29 @@ def collection_from_parent(parent: str) -> CollectionName:
 def tags_from_proto(tags: pb.TagFilter) -> TagFilter:
     """Return the condition that the message holds."""
     return TagFilter(tuple(tags.any), tuple(tags.all), tuple(tags.none))
+
+
+def tags_to_proto(tags: TagFilter) -> pb.TagFilter:
+    """Return the message for a condition on tags. Raises InvalidArgument for text that is not Unicode."""
+    try:
+        return pb.TagFilter(any=tags.any, all=tags.all, none=tags.none)
+    except (UnicodeEncodeError, ValueError) as error:
+        raise InvalidArgument(f"tags: {error}", field="tags") from error
+
+
+def filter_to_proto(text: str) -> str:
+    """Return a filter as a message can hold it. Raises InvalidArgument, FILTER_INVALID, for what is not Unicode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        column = error.start + 1
+        raise InvalidArgument(
+            f"filter, column {column}: this character is not text",
+            reason=Reason.FILTER_INVALID,
+            field="filter",
+            metadata={"column": str(column)},
+        ) from error
+    return text
 
 
 def upsert_from_proto(request: pb.UpsertDocumentsRequest) -> tuple[UpsertRequest, Faults]:
@@ -151,8 +177,8 @@ def request_to_proto(request: SearchRequest) -> pb.SearchRequest:
         return pb.SearchRequest(
             parent=str(request.collection),
             query=[_part_to_proto(part, request.collection) for part in request.query],
-            filter=request.filter,
-            tags=pb.TagFilter(any=request.tags.any, all=request.tags.all, none=request.tags.none),
+            filter=filter_to_proto(request.filter),
+            tags=tags_to_proto(request.tags),
             top_k=request.top_k,
             score_threshold=request.score_threshold,
             page_size=request.page_size,
@@ -166,6 +192,58 @@ def request_to_proto(request: SearchRequest) -> pb.SearchRequest:
         )
     except (UnicodeEncodeError, ValueError) as error:
         raise InvalidArgument(f"the search cannot be sent: {error}") from error
+
+
+def searches_from_proto(requests: Sequence[pb.SearchRequest]) -> tuple[dict[int, SearchRequest], Faults]:
+    """Return by place the searches, and what is wrong with those that cannot be read."""
+    searches: dict[int, SearchRequest] = {}
+    faults: Faults = {}
+    for index, request in enumerate(requests):
+        try:
+            searches[index] = request_from_proto(request)
+        except (InvalidArgument, Unimplemented) as error:
+            faults[index] = error
+    return searches, faults
+
+
+def searches_to_proto(requests: Sequence[SearchRequest]) -> tuple[dict[int, pb.SearchRequest], Faults]:
+    """Return by place the messages, and what is wrong with the searches that a message cannot hold."""
+    messages: dict[int, pb.SearchRequest] = {}
+    faults: Faults = {}
+    for index, request in enumerate(requests):
+        try:
+            messages[index] = request_to_proto(request)
+        except InvalidArgument as error:
+            faults[index] = error
+    return messages, faults
+
+
+def found_from_proto(result: pb.SearchResult, collection: CollectionName) -> SearchResponse | SensoriumError:
+    """Return what came of one search of a batch."""
+    if result.WhichOneof("outcome") == "response":
+        return response_from_proto(result.response, collection)
+    return from_status(result.error)
+
+
+def found_to_proto(result: SearchResponse | SensoriumError, collection: CollectionName) -> pb.SearchResult:
+    """Return the message for what came of one search of a batch."""
+    match result:
+        case SensoriumError() as error:
+            return pb.SearchResult(error=to_status(error))
+        case response:
+            return pb.SearchResult(response=response_to_proto(response, collection))
+
+
+def plan_from_proto(plan: pb.ExplainSearchResponse) -> SearchPlan:
+    """Return the plan."""
+    return SearchPlan(plan.canonical_filter, tuple(plan.steps), plan.match_count)
+
+
+def plan_to_proto(plan: SearchPlan) -> pb.ExplainSearchResponse:
+    """Return the message for a plan."""
+    return pb.ExplainSearchResponse(
+        canonical_filter=plan.canonical_filter, steps=plan.steps, match_count=plan.match_count
+    )
 
 
 def response_from_proto(response: pb.SearchResponse, collection: CollectionName) -> SearchResponse:

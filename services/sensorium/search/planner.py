@@ -1,0 +1,71 @@
+"""Chooses how a filtered search runs, so that it finds min(top_k, matches) hits at any selectivity.
+
+Few matching documents are scored by their stored vectors. For many the filter goes into the index. Where the index
+cannot take the filter, or brings fewer hits than there are, everything that matches is scored. The number up to which
+matches are few was measured (docs/filters.md).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from sensorium.filters.inexpressible import Inexpressible
+from sensorium.filters.tree import EVERYTHING, Filter
+from sensorium.search.exact_scan import Scan
+from sensorium.search.index import Keys, Nearest, VectorIndex
+
+FEW = 500
+
+
+class Way(StrEnum):
+    """How the nearest documents are found."""
+
+    INDEX = "index"
+    FEW = "few"
+    SCAN = "scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one search runs.
+
+    Attributes:
+        way: The way.
+        keys: The matching keys, when they are few.
+        because: Why the index cannot take the filter; empty otherwise.
+    """
+
+    way: Way
+    keys: Keys
+    because: str = ""
+
+
+def plan(index: VectorIndex, part: Filter, wanted: int) -> Plan:
+    """Return how to find the `wanted` nearest that satisfy `part`.
+
+    The store must be read after this, for it may know no less than the index.
+    """
+    none = np.empty(0, np.int64)
+    if part == EVERYTHING:
+        return Plan(Way.INDEX, none)
+    limit = max(FEW, wanted)
+    try:
+        keys = index.matching(part, limit + 1)
+    except Inexpressible as error:
+        return Plan(Way.SCAN, none, str(error))
+    return Plan(Way.FEW, keys) if len(keys) <= limit else Plan(Way.INDEX, none)
+
+
+def nearest(chosen: Plan, index: VectorIndex, scan: Scan, wanted: int) -> Nearest:
+    """Return the `wanted` nearest, by the plan; of those that satisfy a filter as many as there are."""
+    match chosen.way:
+        case Way.FEW:
+            return scan.among(chosen.keys.tolist(), wanted)
+        case Way.SCAN:
+            return scan.all(wanted)
+        case Way.INDEX:
+            found = index.search(scan.vector, wanted, scan.part)
+            if scan.part == EVERYTHING or len(found.keys) == wanted:
+                return found
+            return scan.all(wanted)
