@@ -255,7 +255,7 @@ async def test_explaining_shows_the_filter_the_steps_and_the_matches(searcher: S
     plan = await searcher.explain(request)
     assert (plan.canonical_filter, plan.match_count) == ('NOT year = 2000 AND tags HAS "odd"', 2)
     assert plan.steps == (
-        "ask the index for up to 501 matching documents: it has 2",
+        "ask the index for up to 101 matching documents: it has 2",
         "score each of them by its stored vector",
         "leave out what scores less than 0.5",
     )

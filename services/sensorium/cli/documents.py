@@ -7,11 +7,13 @@ import typer
 
 from sensorium.cli import lines
 from sensorium.cli.options import command
+from sensorium.cli.selecting import Filter, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
 from sensorium.errors import SensoriumError
 
 Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's id.", show_default=False)]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The documents' ids.", show_default=False)]
+SomeIds = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="The documents' ids.", show_default=False)]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="JSON Lines; - for stdin.", allow_dash=True)]
 BatchSize = Annotated[int, typer.Option(min=1, max=2048, help="The most documents of one call.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first document that cannot be written.")]
@@ -69,25 +71,45 @@ def get(session: Session, collection: Name, ids: Ids, vectors: Vectors = False) 
 
 @group.command()
 @command
-def count(session: Session, collection: Name) -> None:
-    """Count documents.
+def count(
+    session: Session, collection: Name, filter_: Filter = "", tags: Tags = None, not_tags: NotTags = None
+) -> None:
+    """Count documents, all of them or those that satisfy a filter and have tags.
 
     [green]sensorium document count samples[/]
+
+    [green]sensorium document count shed --filter "wheels >= 2" --not-tag red[/]
     """
     with session.client() as client:
-        documents = client.count(collection)
+        documents = client.count(collection, filter=filter_, tags=tag_filter(tags, not_tags))
     session.output.show({"count": documents}, f"{documents:,}")
 
 
 @group.command()
 @command
-def delete(session: Session, collection: Name, ids: Ids) -> None:
-    """Delete documents; those that do not exist are no error.
+def delete(
+    session: Session,
+    collection: Name,
+    ids: SomeIds = None,
+    *,
+    filter_: Filter = "",
+    tags: Tags = None,
+    not_tags: NotTags = None,
+) -> None:
+    """Delete documents by id, or those that satisfy a filter and have tags; ids that do not exist are no error.
 
     [green]sensorium document delete samples p000 p001[/]
+
+    [green]sensorium document delete shed --filter "wheels > 3"[/]
     """
+    selecting = bool(filter_ or tags or not_tags)
+    if selecting == bool(ids):
+        raise typer.BadParameter("give either ids, or --filter, --tag and --not-tag", param_hint="ID...")
     with session.client() as client:
-        deleted = client.delete(collection, ids)
+        if ids:
+            deleted = client.delete(collection, ids)
+        else:
+            deleted = client.delete_selected(collection, filter=filter_, tags=tag_filter(tags, not_tags))
     session.output.show({"deleted_count": deleted}, f"{deleted:,} documents deleted")
 
 

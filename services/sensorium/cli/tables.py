@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
 
-    from sensorium.client import Document, Hits
+    from sensorium.client import Document, Facet, Hit, Hits, SearchPlan
     from sensorium.model.collection import Collection
     from sensorium.model.embedding import ModelInfo
     from sensorium.model.key import Key
@@ -16,7 +17,34 @@ if TYPE_CHECKING:
 TEXT_WIDTH = 60
 
 
-def hits_table(hits: "Hits", title: str = "") -> "Table":
+def found_table(found: "Hits") -> "Group":
+    """Return hits or groups of hits, and below them the facets."""
+    from rich.console import Group
+
+    groups = [hits_table(group.hits, title=_value(group.value)) for group in found.groups]
+    facets = [_facet_table(facet) for facet in found.facets]
+    hits = [hits_table(found)] if len(found) or not groups else []
+    return Group(*hits, *groups, *facets)
+
+
+def plan_text(plan: "SearchPlan") -> str:
+    """Return a plan as lines."""
+    steps = (f"{place}. {step}" for place, step in enumerate(plan.steps, 1))
+    return "\n".join([plan.canonical_filter or "(no filter)", f"{plan.match_count:,} documents match", *steps])
+
+
+def _facet_table(facet: "Facet") -> "Table":
+    table = _table(facet.field, "count", title=f"{facet.value_count:,} values")
+    for value, count in facet.counts:
+        _add(table, _value(value), f"{count:,}")
+    return table
+
+
+def _value(value: object) -> str:
+    return "(none)" if value is None else str(value)
+
+
+def hits_table(hits: "Iterable[Hit]", title: str = "") -> "Table":
     """Return hits, nearest first, with their scores and what their attributes say."""
     table = _table("rank", "score", "id", "attributes", "tags", title=title)
     for hit in hits:
@@ -114,7 +142,7 @@ def _table(*columns: str, title: str = "") -> "Table":
 
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
-        numeric = column in {"rank", "score", "documents", "dimension", "tokens", "threshold", "version"}
+        numeric = column in {"rank", "score", "documents", "dimension", "tokens", "count", "threshold", "version"}
         whole = column in {"collection", "definition", "model", "revision"}
         numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
         whole = column in {"collection", "key", "model", "revision"}

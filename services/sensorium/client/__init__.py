@@ -3,14 +3,15 @@
 from sensorium.client.asynchronous import AsyncClient
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
-from sensorium.client.hits import Hit, Hits
+from sensorium.client.hits import Hit, HitGroup, Hits
+from sensorium.client.searches import SearchOptions
 from sensorium.client.synchronous import Client
 from sensorium.client.tagging import Tagged
 from sensorium.client.upserts import DocumentError, UpsertReport
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.content import Content, Modality, Part
-from sensorium.model.search import DocumentReference, QueryPart
+from sensorium.model.search import DocumentReference, Facet, QueryPart, SearchPlan, TagFilter
 from sensorium.model.tagging import TagDefinition, TagDefinitionSpec, TagSpec
 
 __all__ = [
@@ -23,14 +24,19 @@ __all__ = [
     "DocumentError",
     "DocumentReference",
     "Embeddings",
+    "Facet",
     "Hit",
+    "HitGroup",
     "Hits",
     "Modality",
     "Part",
     "QueryPart",
+    "SearchOptions",
+    "SearchPlan",
     "SensoriumError",
     "TagDefinition",
     "TagDefinitionSpec",
+    "TagFilter",
     "TagSpec",
     "Tagged",
     "UpsertReport",

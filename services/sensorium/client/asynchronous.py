@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from sensorium.client.batches import batches
 from sensorium.client.calling import Caller
@@ -16,7 +16,8 @@ from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
 from sensorium.client.paging import each_of
-from sensorium.client.queries import Query, query_parts
+from sensorium.client.queries import Query
+from sensorium.client.searches import SearchOptions, search_request
 from sensorium.client.tagging import DefinitionChange, Tagged, Tags, definition_name, tag_specs
 from sensorium.client.upserts import UpsertReport, write_batch
 from sensorium.errors import SensoriumError
@@ -26,7 +27,7 @@ from sensorium.model.document import Document as StoredDocument
 from sensorium.model.document import DocumentView
 from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
 from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, TagDefinitionName, check_id
-from sensorium.model.search import Page, SearchRequest
+from sensorium.model.search import Page, SearchPlan, SearchResponse, Selection, TagFilter
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
 from sensorium.model.vector import DType, Metric
 
@@ -36,6 +37,8 @@ API_KEY_VARIABLE = "SENSORIUM_API_KEY"
 TLS_CA_VARIABLE = "SENSORIUM_TLS_CA"
 PAGE_SIZE = 1000
 BATCH_ITEMS = 256
+BATCH_SEARCHES = 100
+NO_TAGS = TagFilter()
 
 Connect = Callable[[Endpoint], AbstractAsyncContextManager[Backends]]
 
@@ -237,57 +240,71 @@ class AsyncClient:
         found = await self._call(lambda: self._backends.searcher.get_documents(self._name(collection), ids, view))
         return [Document.from_stored(each) if isinstance(each, StoredDocument) else each for each in found]
 
-    async def documents(self, collection: str, *, with_vectors: bool = False) -> AsyncIterator[Document]:
-        """Yield the documents of a collection, by id."""
+    async def documents(
+        self, collection: str, *, filter: str = "", tags: TagFilter = NO_TAGS, with_vectors: bool = False
+    ) -> AsyncIterator[Document]:
+        """Yield the documents of a collection, or those that satisfy a filter and a condition on tags, by id."""
         name, view, token = self._name(collection), DocumentView(embedding=with_vectors), ""
+        chosen = Selection(filter, tags)
         while True:
-            page = await self._call(partial(self._backends.searcher.list_documents, name, PAGE_SIZE, token, view))
+            page = await self._call(
+                partial(self._backends.searcher.list_documents, name, PAGE_SIZE, token, view, chosen)
+            )
             for document in page.items:
                 yield Document.from_stored(document)
             token = page.next_page_token
             if not token:
                 return
 
-    async def count(self, collection: str) -> int:
-        """Return the number of documents."""
-        return await self._call(lambda: self._backends.searcher.count_documents(self._name(collection)))
+    async def count(self, collection: str, *, filter: str = "", tags: TagFilter = NO_TAGS) -> int:
+        """Return the number of documents, or of those that satisfy a filter and a condition on tags."""
+        chosen = Selection(filter, tags)
+        return await self._call(lambda: self._backends.searcher.count_documents(self._name(collection), chosen))
 
     async def delete(self, collection: str, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed."""
         return await self._call(lambda: self._backends.searcher.delete_documents(self._name(collection), ids))
 
+    async def delete_selected(self, collection: str, *, filter: str = "", tags: TagFilter = NO_TAGS) -> int:
+        """Delete the documents that satisfy a filter and a condition on tags, one of which is given; return how many.
+
+        A million may take longer than one call has; a repeat goes on with the rest.
+        """
+        chosen = Selection(filter, tags)
+        return await self._call(lambda: self._backends.searcher.delete_selected(self._name(collection), chosen))
+
     # --- Search -----------------------------------------------------------------------------------------------------
 
-    async def search(
-        self,
-        collection: str,
-        query: Query,
-        *,
-        top_k: int = 10,
-        min_score: float | None = None,
-        instruction: str = "",
-        with_vectors: bool = False,
-    ) -> Hits:
+    async def search(self, collection: str, query: Query, **options: Unpack[SearchOptions]) -> Hits:
         """Return the documents nearest to a query, nearest first: always min(top_k, matches) of them.
 
         Args:
             collection: The collection's id.
             query: Words, a vector (numpy, shape [dimension]), a `Content`, a `DocumentReference`, a `QueryPart` with a
                 weight, or a list of these, whose unit vectors are summed by weight.
-            top_k: The most hits.
-            min_score: The least score of a hit.
-            instruction: What the search is for, for models that follow instructions.
-            with_vectors: Whether hits carry their vectors.
+            options: Filter, tags, facets, groups and more: see `SearchOptions`.
+
+        Raises:
+            InvalidArgument: FILTER_INVALID, with the column at fault in `metadata["column"]`.
         """
-        request = SearchRequest(
-            self._name(collection),
-            query_parts(query),
-            top_k=top_k,
-            score_threshold=min_score,
-            instruction=instruction,
-            view=DocumentView(embedding=with_vectors),
-        )
+        request = search_request(self._name(collection), query, options)
         return Hits.from_response(await self._call(lambda: self._backends.searcher.search(request)))
+
+    async def search_many(
+        self, collection: str, queries: Sequence[Query], **options: Unpack[SearchOptions]
+    ) -> list[Hits | SensoriumError]:
+        """Return what each query finds, or why it failed, in order; the options are those of `search`."""
+        requests = [search_request(self._name(collection), query, options) for query in queries]
+        found: list[SearchResponse | SensoriumError] = []
+        for start in range(0, len(requests), BATCH_SEARCHES):
+            batch = requests[start : start + BATCH_SEARCHES]
+            found += await self._call(partial(self._backends.searcher.batch_search, batch))
+        return [each if isinstance(each, SensoriumError) else Hits.from_response(each) for each in found]
+
+    async def explain(self, collection: str, query: Query, **options: Unpack[SearchOptions]) -> SearchPlan:
+        """Return how a search would run: its filter as it was understood, its steps, how many documents match."""
+        request = search_request(self._name(collection), query, options)
+        return await self._call(lambda: self._backends.searcher.explain(request))
 
     # --- Tagging ----------------------------------------------------------------------------------------------------
 

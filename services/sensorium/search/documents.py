@@ -14,7 +14,7 @@ from sensorium.model.names import CollectionName
 from sensorium.model.vector import DType, Vector
 from sensorium.search.attribute_json import Json, attributes_from_json
 from sensorium.search.collections import StoredCollection, get, missing
-from sensorium.search.matches import satisfying
+from sensorium.search.matches import alike, satisfying
 from sensorium.search.tables import collections, dense_vectors, documents, sequence, tombstones
 from sensorium.storage import moments
 
@@ -144,7 +144,7 @@ def by_keys(
     """
     chosen = _by_keys(_shown(view))
     if part != EVERYTHING:
-        chosen = chosen.where(satisfying(stored, part))
+        chosen = chosen.where(alike(part))
     return {
         row.key: _from_row(row, stored, view)
         for chunk in _chunks(keys)
@@ -165,7 +165,7 @@ def successors(
     """
     heir = (tombstones.c.collection == documents.c.collection) & (tombstones.c.id == documents.c.id)
     chosen = _columns(_shown(view)).add_columns(tombstones.c.key.label("old_key")).join(tombstones, heir)
-    chosen = chosen.where(satisfying(stored, part))
+    chosen = chosen.where(alike(part))
     return {
         row.old_key: _from_row(row, stored, view)
         for chunk in _chunks(keys)

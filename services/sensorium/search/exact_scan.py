@@ -13,7 +13,7 @@ from sensorium.model.vector import FLOAT32_LE
 from sensorium.search.collections import StoredCollection
 from sensorium.search.geometry import exact_scores
 from sensorium.search.index import Nearest
-from sensorium.search.matches import satisfying
+from sensorium.search.matches import alike, satisfying
 from sensorium.search.tables import dense_vectors, documents, tombstones
 
 CHUNK = 1000
@@ -46,8 +46,7 @@ class Scan:
 
     def statement(self, *columns: ColumnElement[Any]) -> Select[tuple[Any, ...]]:
         """Select key, components and `columns` of all that satisfy the filter."""
-        chosen = select(documents.c.key, dense_vectors.c.components, *columns)
-        return chosen.join_from(documents, dense_vectors).where(satisfying(self.stored, self.part))
+        return self._columns(*columns).where(satisfying(self.stored, self.part))
 
     def scored(self, components: Sequence[bytes]) -> NDArray[np.float32]:
         """Return the scores of stored vectors; shape [n]."""
@@ -65,8 +64,11 @@ class Scan:
         for start in range(0, len(gone), CHUNK):
             yield [row for row in self._execute(_heir_of(gone[start : start + CHUNK])) if row.key not in found]
 
+    def _columns(self, *columns: ColumnElement[Any]) -> Select[tuple[Any, ...]]:
+        return select(documents.c.key, dense_vectors.c.components, *columns).join_from(documents, dense_vectors)
+
     def _execute(self, chosen: ColumnElement[bool]) -> list[Any]:
-        return list(self.connection.execute(self.statement().where(chosen)))
+        return list(self.connection.execute(self._columns().where(chosen, alike(self.part))))
 
     def _best(self, chunks: Iterator[list[Any]], top_k: int) -> Nearest:
         best = Nearest(np.empty(0, np.int64), np.empty(0, np.float32))

@@ -1,6 +1,6 @@
 """What the store says of the documents that satisfy a filter, in SQL."""
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from sensorium.filters.sql import condition
 from sensorium.filters.tree import EVERYTHING, Filter
@@ -13,6 +13,14 @@ def satisfying(stored: StoredCollection, part: Filter) -> ColumnElement[bool]:
     """Return the condition for the documents of a collection that satisfy `part`."""
     mine: ColumnElement[bool] = documents.c.collection == stored.key
     return mine if part == EVERYTHING else mine & condition(part, DocumentColumns())
+
+
+def alike(part: Filter) -> ColumnElement[bool]:
+    """Return the condition for documents that are found by their keys, which are of one collection anyway.
+
+    Named beside the keys, the collection would tempt the database to walk through all of it.
+    """
+    return true() if part == EVERYTHING else condition(part, DocumentColumns())
 
 
 def count(connection: Connection, stored: StoredCollection, part: Filter) -> int:

@@ -1,8 +1,8 @@
 """Chooses how a filtered search runs, so that it finds min(top_k, matches) hits at any selectivity.
 
-Few matching documents are scored by their stored vectors. For many the filter goes into the index. Where the index
-cannot take the filter, or brings fewer hits than there are, everything that matches is scored. The number up to which
-matches are few was measured (docs/filters.md).
+Few matching documents are listed by the index and scored by their stored vectors. For many the filter goes into the
+index. Where the index cannot take the filter, or brings fewer hits than there are, everything that matches is scored.
+The number up to which matches are few was measured (docs/filters.md).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.search.exact_scan import Scan
 from sensorium.search.index import Keys, Nearest, VectorIndex
 
-FEW = 500
+FEW = 100
 
 
 class Way(StrEnum):

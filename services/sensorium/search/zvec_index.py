@@ -33,6 +33,10 @@ FIELD = "dense"
 WRITE_SIZE = 1024
 # Up to this many vectors an exact scan costs no more than a walk through the graph.
 EXACT_BELOW = 1024
+# With a filter the walk must look farther, above all when what matches lies apart from the query, and a scan of what
+# matches is cheaper than such a walk for longer (docs/filters.md).
+FILTERED_EXACT_BELOW = 100_000
+FILTERED_EF = 512
 WIDE_DIMENSION = 1024
 
 _METRICS = {
@@ -118,7 +122,9 @@ class ZvecIndex:
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
         if count <= EXACT_BELOW:
             return self._query(query, wanted, expression, candidates=count, exact=True)
-        candidates = max(self._ef, 2 * wanted)
+        candidates = max(FILTERED_EF if expression else self._ef, 2 * wanted)
+        if expression and count <= FILTERED_EXACT_BELOW:
+            return self._query(query, wanted, expression, candidates, exact=True)
         found = self._query(query, wanted, expression, candidates, exact=False)
         if len(found.keys) == wanted:
             return found

@@ -42,6 +42,33 @@ def test_search_shows_the_nearest_first(run: Any, garage: str) -> None:
     assert run("search", garage, "zzz", "--min-score", "0.5").out == "no hits\n"
 
 
+def test_search_filters_counts_groups_and_explains(run: Any) -> None:
+    run("collection", "create", "shed", "--model", "letters", "--attribute", "n:int")
+    lines = (
+        '{"id": "a", "text": "aaa", "tags": ["red"], "attributes": {"n": 1}}',
+        '{"id": "b", "text": "aab", "tags": ["red", "old"], "attributes": {"n": 2}}',
+        '{"id": "c", "text": "abb", "attributes": {"n": 2}}',
+    )
+    run("document", "upsert", "shed", stdin="\n".join(lines))
+    (found,) = run(
+        "search", "shed", "a", "--filter", "n >= 1", "--tag", "red", "--not-tag", "old", "--json"
+    ).documents()
+    assert [hit["document"]["id"] for hit in found["hits"]] == ["a"]
+    counted = run("search", "shed", "a", "--facet", "n", "--facet", "tags").out
+    assert "2 values" in counted
+    (grouped,) = run("search", "shed", "a", "--group-by", "n", "--json").documents()
+    assert [(group["value"], len(group["hits"])) for group in grouped["groups"]] == [(1, 1), (2, 1)]
+    assert run("search", "shed", "a", "--group-by", "n").status == 0
+    explained = run("search", "shed", "a", "--filter", "not n=1", "--explain").out
+    assert explained.splitlines()[:2] == ["NOT n = 1", "2 documents match"]
+    refused = run("search", "shed", "a", "--filter", "m = 1", "--json")
+    assert (refused.status, refused.errors()[0]["reason"]) == (2, "FILTER_INVALID")
+    assert run("document", "count", "shed", "--filter", "n = 2", "--not-tag", "old").out == "1\n"
+    assert run("document", "delete", "shed").status == 2
+    assert run("document", "delete", "shed", "a", "--filter", "n = 2").status == 2
+    assert run("document", "delete", "shed", "--filter", "n = 2", "--json").documents() == [{"deleted_count": 2}]
+
+
 def test_attributes_are_shown_as_they_are(run: Any, garage: str) -> None:
     run("document", "upsert", garage, stdin='{"id": "[bold]a", "text": "aaa", "attributes": {"note": "[red]x[/red]"}}')
     shown = run("search", garage, "a").out

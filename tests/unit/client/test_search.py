@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from memory_mesh import count_letters
 
-from sensorium import AsyncClient, Content, Document, DocumentReference, QueryPart
+from sensorium import (
+    AsyncClient,
+    AttributeField,
+    AttributeType,
+    Content,
+    Document,
+    DocumentReference,
+    Hits,
+    QueryPart,
+    TagFilter,
+)
 from sensorium.client.queries import Query, query_parts
 from sensorium.errors import InvalidArgument
 
@@ -63,3 +73,37 @@ def test_what_is_no_query_is_named() -> None:
 def test_a_vector_must_be_a_row_of_numbers(vector: np.ndarray) -> None:
     with pytest.raises(InvalidArgument):
         query_parts(vector)
+
+
+@pytest.fixture
+async def shed(client: AsyncClient) -> str:
+    await client.create_collection("shed", model="letters", attributes=[AttributeField("n", AttributeType.INT)])
+    rows = [("aaa", ("red",), 1), ("aab", ("red", "old"), 2), ("bbb", (), 2)]
+    await client.upsert("shed", [Document(word, word, tags=tags, attributes={"n": n}) for word, tags, n in rows])
+    return "shed"
+
+
+async def test_filters_and_tags_choose_what_is_found_listed_counted_and_deleted(client: AsyncClient, shed: str) -> None:
+    red = TagFilter(all=("red",), none=("old",))
+    assert [hit.document.id for hit in await client.search(shed, "b", filter="n < 3", tags=red)] == ["aaa"]
+    assert [each.id async for each in client.documents(shed, filter="n = 2")] == ["aab", "bbb"]
+    assert await client.count(shed, filter="n = 2", tags=red) == 0
+    assert await client.delete_selected(shed, filter="n = 2") == 2
+    assert await client.count(shed) == 1
+
+
+async def test_facets_groups_and_plans_are_told(client: AsyncClient, shed: str) -> None:
+    found = await client.search(shed, "a", facets=["tags", "n"], facet_limit=1)
+    assert [(facet.counts, facet.value_count) for facet in found.facets] == [((("red", 2),), 2), (((2, 2),), 2)]
+    groups = (await client.search(shed, "a", group_by="n")).groups
+    assert [(group.value, group.hits[0].document.id) for group in groups] == [(1, "aaa"), (2, "aab")]
+    plan = await client.explain(shed, "a", filter="not (n=1)")
+    assert (plan.canonical_filter, plan.match_count) == ("NOT n = 1", 2)
+
+
+async def test_many_queries_are_answered_in_order(client: AsyncClient, shed: str) -> None:
+    first, blank, last = await client.search_many(shed, ["a", " ", "b"], top_k=1)
+    assert isinstance(first, Hits)
+    assert isinstance(last, Hits)
+    assert (first[0].document.id, last[0].document.id) == ("aaa", "bbb")
+    assert isinstance(blank, InvalidArgument)
