@@ -93,6 +93,7 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_embed.py $(ARGS)
 	@$(BIN)/python tests/perf/bench_search.py
 	@$(BIN)/python tests/perf/bench_keys.py
+	@$(BIN)/python tests/perf/bench_filters.py
 
 # --- Upkeep ---------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from search_samples import NAME, axis, ids, make, near, put, unit_vectors
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
@@ -25,8 +25,9 @@ from sensorium.model.search import (
 )
 from sensorium.model.vector import Metric, Vector
 from sensorium.search import planner
-from sensorium.search.documents import documents as table
 from sensorium.search.service import SearchService
+from sensorium.search.tables import collections
+from sensorium.search.tables import documents as table
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
 
@@ -230,10 +231,9 @@ def test_an_older_store_gains_the_tokens_of_its_texts(tmp_path: Path) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        connection.execute(text(
-            "INSERT INTO collections VALUES (1, 'u', 'default', 'a', '', '', '', 2, 'cosine', "
-            "'{\"title\": \"string\", \"n\": \"int\"}', 'e', 0, 0, NULL, 2, 2, 0)"
-        ))  # fmt: skip
+        given = {column.name: 0 if isinstance(column.type.python_type(), int) else "" for column in collections.c}
+        declared = {"title": "string", "n": "int"}
+        connection.execute(insert(collections).values(given | {"key": 1, "attributes": declared, "delete_time": None}))
         columns = [column for column in table.c if column.name != "tokens"]
         rows = [(1, 1, "a", 1, ["Night"], {"title": "Red-Car", "n": 1}, 0, 0), (2, 1, "b", 2, [], {"n": 2}, 0, 0)]
         for row in rows:
