@@ -11,7 +11,7 @@ from typing import Self
 
 import structlog
 
-from sensorium.errors import FailedPrecondition, Unavailable
+from sensorium.errors import FailedPrecondition, Reason, Unavailable
 from sensorium.ports import Tensor
 from sensorium.settings import TritonSettings
 from sensorium.triton.canary import Canary
@@ -109,12 +109,28 @@ class Supervisor:
     async def infer(
         self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, priority: int = 0
     ) -> dict[str, Tensor]:
-        """Run tensors through a model: see `TritonClient.infer`."""
+        """Run tensors through a model: see `TritonClient.infer`.
+
+        Raises:
+            Unavailable: MODEL_NOT_READY: it is one of ours, and not loaded or not proven yet.
+        """
+        if model in self._settings.models and not self.state.ready(model):
+            raise self._not_ready(model)
         return await self._client.infer(model, inputs, outputs, priority=priority)
 
     async def ready(self, model: str) -> bool:
         """Return whether `model` is loaded and its canary has passed."""
         return self.state.ready(model)
+
+    def _not_ready(self, model: str) -> Unavailable:
+        known = self.state.models.get(model)
+        because = known.error if known else self.state.error.partition("\n")[0]
+        return Unavailable(
+            f"model {model!r} is not ready: {because or self.state.phase}",
+            reason=Reason.MODEL_NOT_READY,
+            metadata={"model": model},
+            retry_after=1.0,
+        )
 
     async def _keep_serving(self) -> None:
         failures = 0
