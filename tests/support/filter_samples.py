@@ -50,7 +50,7 @@ TEXTS = st.sampled_from(
     ]
 ) | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
 WHOLES = st.sampled_from([-(2**63), -1, 0, 1, 2020, 2**53 + 1, 2**63 - 1]) | st.integers(-3, 3)
-NUMBERS = st.sampled_from([-1.5, 0.0, 0.1, 1.0, 1e300, -1e300, 5e-324, 1e22, 1 / 3]) | st.floats(
+NUMBERS = st.sampled_from([-1.5, 0.0, 0.1, 1e300, 5e-324, 1e15 + 1, 1 / 3]) | st.floats(
     allow_nan=False, allow_infinity=False
 ).map(lambda number: number + 0.0)
 TIMES = st.sampled_from(

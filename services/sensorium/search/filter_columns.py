@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Double, cast
+from sqlalchemy import BigInteger, ColumnElement, cast
 
 from sensorium.filters.fields import Field
 from sensorium.model.collection import AttributeType
@@ -30,7 +30,9 @@ class DocumentColumns:
             case AttributeType.INT:
                 return cast(value.as_string(), BigInteger)
             case AttributeType.DOUBLE:
-                return cast(value.as_string(), Double)
+                # Not by way of text, which keeps 15 digits on SQLite.
+                number: ColumnElement[float] = value.as_float()
+                return number
             case AttributeType.BOOL:
                 truth: ColumnElement[bool] = value.as_boolean()
                 return truth

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import shutil
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,8 @@ from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
 from sensorium.filters.python import holds
 from sensorium.filters.sql import condition
-from sensorium.filters.tree import Filter
-from sensorium.model.document import Document
+from sensorium.filters.tree import Comparison, Filter, OneOf, Operator
+from sensorium.model.document import AttributeValue, Document
 from sensorium.search.attribute_json import to_json
 from sensorium.search.filter_columns import DocumentColumns
 from sensorium.search.filter_fields import fields_of, record_of
@@ -66,6 +67,28 @@ def test_sql_means_what_python_means(engine: Engine, given_documents: list[Docum
         for part in parts:
             found = connection.execute(select(documents.c.id).where(condition(part, DocumentColumns()))).scalars()
             assert set(found) == expected(part, given_documents)
+
+
+ODD_VALUES: list[tuple[str, AttributeValue]] = [
+    *(("price", number) for number in (1 / 3, 0.1 + 0.2, 1e15 + 1, 123456789.12345679, 5e-324, 1.7976931348623157e308)),
+    *(("year", number) for number in (2**53 + 1, -(2**63), 2**63 - 1)),
+    *(("title", text) for text in ("it's", "\\", "1.0", "null", "[]", "\U0001f600", "a\nb")),
+    ("seen", datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)),
+    ("open", False),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), ODD_VALUES)
+def test_sql_keeps_values_to_the_last_digit(engine: Engine, name: str, value: AttributeValue) -> None:
+    field = FIELDS.get(name)
+    assert field
+    document = Document("d", None, (), {name: value}, from_micros(0), from_micros(0))
+    with engine.connect() as connection:
+        connection.execute(delete(documents))
+        connection.execute(insert(documents), [row(0, document)])
+        for part in (OneOf(field, (value,)), Comparison(field, Operator.EQUAL, value)):  # type: ignore[arg-type]
+            found = connection.execute(select(documents.c.id).where(condition(part, DocumentColumns()))).scalars()
+            assert list(found) == ["d"]
 
 
 @settings(PROPERTY, max_examples=12)
