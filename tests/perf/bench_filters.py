@@ -99,7 +99,7 @@ def _way(opened: OpenCollection, service: SearchService, corpus: Corpus, matches
     part = parse(f"share < {matches / len(corpus.share)!r}", fields_of(SPEC_FIELDS))
     keys = index.matching(part, matches + 1).tolist()
     with service._store.snapshot() as connection:
-        scan = Scan(connection, opened.stored, part, query)
+        scan = Scan(connection, opened.stored, part, query, opened.follower.applied_seq)
         return {
             "matches": matches,
             "listing_ms": milliseconds(lambda: index.matching(part, matches + 1)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, select
 
 from sensorium.filters.tree import Filter
 from sensorium.model.vector import FLOAT32_LE
@@ -14,7 +14,7 @@ from sensorium.search.collections import StoredCollection
 from sensorium.search.geometry import exact_scores
 from sensorium.search.index import Nearest
 from sensorium.search.matches import alike, satisfying
-from sensorium.search.tables import dense_vectors, documents, tombstones
+from sensorium.search.tables import dense_vectors, documents
 
 CHUNK = 1000
 
@@ -28,21 +28,36 @@ class Scan:
         stored: The collection.
         part: The filter.
         vector: What is searched for, shape [dimension].
+        applied_seq: The index held every change up to this sequence number before it was asked anything.
     """
 
     connection: Connection
     stored: StoredCollection
     part: Filter
     vector: NDArray[np.float32]
+    applied_seq: int
 
     def all(self, top_k: int) -> Nearest:
         """Return the `top_k` nearest of all that satisfy the filter."""
-        rows = self.connection.execution_options(yield_per=CHUNK).execute(self.statement())
-        return self._best((list(part) for part in rows.partitions()), top_k)
+        return self._best((list(part) for part in self.partitions(self.statement())), top_k)
 
     def among(self, keys: Sequence[int], top_k: int) -> Nearest:
-        """Return the `top_k` nearest of those that have these keys, or had them until now."""
-        return self._best(self._listed(keys), top_k)
+        """Return the `top_k` nearest of those that have these keys and satisfy the filter."""
+        chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+        return self._best((self._listed(chunk) for chunk in chunks), top_k)
+
+    def recent(self) -> list[int]:
+        """Return the keys that satisfy the filter and that the index may not have shown.
+
+        An index that changes while it evaluates a filter may show neither the old key of a document nor the new one.
+        What it held before it was asked, and is valid still, it shows: it was not touched meanwhile.
+        """
+        unsure = satisfying(self.stored, self.part) & (documents.c.seq > self.applied_seq)
+        return list(self.connection.execute(select(documents.c.key).where(unsure)).scalars())
+
+    def partitions(self, statement: Select[tuple[Any, ...]]) -> Iterator[Sequence[Row[tuple[Any, ...]]]]:
+        """Yield the rows of a statement piece by piece, so that memory stays flat."""
+        return self.connection.execute(statement, execution_options={"yield_per": CHUNK}).partitions()
 
     def statement(self, *columns: ColumnElement[Any]) -> Select[tuple[Any, ...]]:
         """Select key, components and `columns` of all that satisfy the filter."""
@@ -53,22 +68,11 @@ class Scan:
         rows = np.frombuffer(b"".join(components), FLOAT32_LE).reshape(len(components), len(self.vector))
         return exact_scores(rows, self.vector, self.stored.collection.metric)
 
-    def _listed(self, keys: Sequence[int]) -> Iterator[list[Any]]:
-        found: set[int] = set()
-        for start in range(0, len(keys), CHUNK):
-            rows = self._execute(documents.c.key.in_(keys[start : start + CHUNK]))
-            found |= {row.key for row in rows}
-            yield rows
-        # What an upsert replaced since the index was asked has another key now.
-        gone = [key for key in keys if key not in found]
-        for start in range(0, len(gone), CHUNK):
-            yield [row for row in self._execute(_heir_of(gone[start : start + CHUNK])) if row.key not in found]
+    def _listed(self, keys: Sequence[int]) -> list[Any]:
+        return list(self.connection.execute(self._columns().where(documents.c.key.in_(keys), alike(self.part))))
 
     def _columns(self, *columns: ColumnElement[Any]) -> Select[tuple[Any, ...]]:
         return select(documents.c.key, dense_vectors.c.components, *columns).join_from(documents, dense_vectors)
-
-    def _execute(self, chosen: ColumnElement[bool]) -> list[Any]:
-        return list(self.connection.execute(self._columns().where(chosen, alike(self.part))))
 
     def _best(self, chunks: Iterator[list[Any]], top_k: int) -> Nearest:
         best = Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -77,11 +81,6 @@ class Scan:
                 scores = self.scored([row.components for row in rows])
                 best = _merged(best, np.array([row.key for row in rows], np.int64), scores, top_k)
         return best
-
-
-def _heir_of(keys: Sequence[int]) -> ColumnElement[bool]:
-    dead = select(tombstones.c.id).where(tombstones.c.key.in_(keys), tombstones.c.collection == documents.c.collection)
-    return documents.c.id.in_(dead)
 
 
 def _merged(best: Nearest, keys: NDArray[np.int64], scores: NDArray[np.float32], top_k: int) -> Nearest:

@@ -79,8 +79,7 @@ class Grouping:
     def of_all(self) -> Grouped:
         """Return the groups of everything that matches."""
         best: Grouped = {}
-        rows = self._scan.connection.execution_options(yield_per=CHUNK).execute(self._scan.statement(self._value))
-        for part in rows.partitions():
+        for part in self._scan.partitions(self._scan.statement(self._value)):
             scores = self._scan.scored([row.components for row in part]).tolist()
             for row, score in zip(part, scores, strict=True):
                 best.setdefault(row.value, []).append((row.key, score))

@@ -61,11 +61,19 @@ def nearest(chosen: Plan, index: VectorIndex, scan: Scan, wanted: int) -> Neares
     """Return the `wanted` nearest, by the plan; of those that satisfy a filter as many as there are."""
     match chosen.way:
         case Way.FEW:
-            return scan.among(chosen.keys.tolist(), wanted)
+            return scan.among(list({*chosen.keys.tolist(), *scan.recent()}), wanted)
         case Way.SCAN:
             return scan.all(wanted)
         case Way.INDEX:
             found = index.search(scan.vector, wanted, scan.part)
-            if scan.part == EVERYTHING or len(found.keys) == wanted:
+            if scan.part == EVERYTHING:
                 return found
-            return scan.all(wanted)
+            return _with_recent(found, scan, wanted) if len(found.keys) == wanted else scan.all(wanted)
+
+
+def _with_recent(found: Nearest, scan: Scan, wanted: int) -> Nearest:
+    known = set(found.keys.tolist())
+    recent = scan.among([key for key in scan.recent() if key not in known], wanted)
+    keys, scores = np.concatenate([found.keys, recent.keys]), np.concatenate([found.scores, recent.scores])
+    order = np.argsort(-scores, kind="stable")[:wanted]
+    return Nearest(keys[order], scores[order])

@@ -47,11 +47,13 @@ class CheckedSearch:
         request: The request, with its defaults.
         part: What the filter and the condition on tags say.
         vector: What the query looks for, shape [dimension].
+        applied_seq: The index holds every change up to this sequence number.
     """
 
     request: SearchRequest
     part: Filter
     vector: NDArray[np.float32]
+    applied_seq: int
 
 
 def check_request(request: SearchRequest, limits: SearchSettings) -> SearchRequest:
@@ -114,7 +116,7 @@ def rank(
         InvalidArgument: The page token is wrong, or a field is not declared.
     """
     request = search.request
-    scan = Scan(connection, stored, search.part, search.vector)
+    scan = Scan(connection, stored, search.part, search.vector, search.applied_seq)
     if request.group_by:
         return _grouped(scan, index, request, request.group_by)
     paged = bool(request.page_token) or request.page_size < request.top_k

@@ -261,7 +261,8 @@ class SearchService:
         known = (
             await self._store.read(lambda connection: documents.components(connection, stored, named)) if named else {}
         )
-        checked = CheckedSearch(request, part, query_vector(request.query, stored.collection, known))
+        vector = query_vector(request.query, stored.collection, known)
+        checked = CheckedSearch(request, part, vector, opened.follower.applied_seq)
         return await self._store.read(lambda connection: ranking.rank(connection, stored, index, checked, spare))
 
     async def _explain(self, request: SearchRequest, opened: OpenCollection) -> SearchPlan:

@@ -135,18 +135,37 @@ async def test_pages_stay_right_when_the_plan_changes_between_them(
     assert refused.value.reason is Reason.PAGE_TOKEN_INVALID
 
 
-async def test_filtered_searches_during_rewrites_never_miss_a_document(service: SearchService) -> None:
+@pytest.mark.parametrize("few", [0, 100])
+async def test_filtered_searches_during_rewrites_never_miss_a_document(
+    service: SearchService, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(planner, "FEW", few)
     await make(service, SPEC)
     await put(service, *map(shelf_document, range(20)))
 
     async def rewrite() -> None:
-        for _ in range(40):
+        for _ in range(60):
             await put(service, shelf_document(3))
 
     writes = asyncio.create_task(rewrite())
     while not writes.done():
-        assert ids((await service.search(near(VECTORS[3], top_k=1, filter="row = 3"))).hits) == ["d0003"]
+        assert ids((await service.search(near(VECTORS[3], top_k=1, filter="row < 10"))).hits) == ["d0003"]
     await writes
+
+
+async def test_what_an_index_misses_while_it_changes_is_found_in_the_store(
+    service: SearchService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(service, SPEC)
+    await put(service, *map(shelf_document, range(20)))
+    opened = service._library._open[NAME]
+    before = opened.follower.applied_seq
+    await put(service, shelf_document(3))
+    # As it was when the index was asked: the replacement was under way.
+    monkeypatch.setattr(opened.follower, "_applied", before)
+    listed = opened.follower.index.matching
+    monkeypatch.setattr(opened.follower.index, "matching", lambda part, limit: listed(part, limit)[:0])
+    assert ids((await service.search(near(VECTORS[3], filter="row = 3"))).hits) == ["d0003"]
 
 
 async def test_a_document_can_be_the_query_of_a_filtered_search(service: SearchService) -> None:
