@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from sensorium.filters.python import Record
 from sensorium.model.document import AttributeValue
@@ -15,6 +15,16 @@ from sensorium.search.attribute_json import from_json
 from sensorium.search.filter_fields import PREFIX
 from sensorium.search.tables import collections, dense_vectors, documents, tombstones
 from sensorium.storage.moments import from_micros
+
+# Attributes are costly to read, and needless when none is declared.
+_OWN: tuple[ColumnElement[Any], ...] = (
+    documents.c.key,
+    documents.c.seq,
+    documents.c.id,
+    documents.c.tags,
+    documents.c.create_time,
+    documents.c.update_time,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ def read(
     """
     last: int = connection.execute(select(collections.c.last_seq).where(collections.c.key == collection)).scalar_one()
     rows = connection.execute(
-        select(documents, dense_vectors.c.components)
+        select(*_OWN, *([documents.c.attributes] if attributes else []), dense_vectors.c.components)
         .join_from(documents, dense_vectors)
         .where(documents.c.collection == collection, documents.c.seq > after)
         .order_by(documents.c.seq)
