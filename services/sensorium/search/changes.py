@@ -56,8 +56,9 @@ def read(
     All statements see one snapshot, so a document that is replaced meanwhile shows in one of its versions.
     """
     last: int = connection.execute(select(collections.c.last_seq).where(collections.c.key == collection)).scalar_one()
+    columns = [*_OWN, *([documents.c.attributes] if attributes else []), dense_vectors.c.components]
     rows = connection.execute(
-        select(*_OWN, *([documents.c.attributes] if attributes else []), dense_vectors.c.components)
+        select(*columns)
         .join_from(documents, dense_vectors)
         .where(documents.c.collection == collection, documents.c.seq > after)
         .order_by(documents.c.seq)
