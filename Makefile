@@ -72,7 +72,7 @@ test: model ## Runs the unit, contract and end-to-end tests
 .PHONY: test-parity
 test-parity: model .venv-parity/.synced ## Compares the model with its reference implementation (needs torch)
 	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
-	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider
+	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider --confcutdir=tests/parity
 
 .PHONY: test-fresh
 test-fresh: .venv/.synced ## Runs the two commands in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
