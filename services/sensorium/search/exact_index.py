@@ -30,6 +30,11 @@ class ExactIndex:
         return len(self._rows)
 
     @property
+    def pending(self) -> int:
+        """None: nothing spares them the scan."""
+        return 0
+
+    @property
     def applied_seq(self) -> int:
         """Nothing is on disk."""
         return 0

@@ -50,6 +50,11 @@ class VectorIndex(Protocol):
         ...
 
     @property
+    def pending(self) -> int:
+        """How many of them searches find by a scan, which an `optimise` spares them."""
+        ...
+
+    @property
     def applied_seq(self) -> int:
         """The sequence number up to which its files hold every change, whatever happens to the process."""
         ...

@@ -82,6 +82,14 @@ class Library:
 
         await self.run(name, work)
 
+    def pending(self, name: CollectionName) -> int:
+        """Return how many documents wait for the optimisation under way, and are found by a scan meanwhile."""
+        opened = self._open.get(name)
+        try:
+            return opened.follower.index.pending if opened and opened.optimising else 0
+        except IndexUnusable:  # Whoever searches will see why.
+            return 0
+
     async def tidy(self) -> None:
         """Remove the indexes of collections that are gone; before any collection is made or used."""
         known = await self._store.read(collections.uids)

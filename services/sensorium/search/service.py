@@ -92,7 +92,7 @@ class SearchService:
 
     async def get_collection(self, name: CollectionName) -> Collection:
         """Return one collection."""
-        return (await self._stored(name)).collection
+        return self._as_it_is((await self._stored(name)).collection)
 
     async def list_collections(self, workspace: str, page_size: int, page_token: str) -> Page[Collection]:
         """Return a page of the workspace's collections, by id."""
@@ -101,7 +101,7 @@ class SearchService:
         after = list_pages.list_position(page_token, mark)
         found = await self._store.read(lambda connection: collections.page(connection, workspace, after, size + 1))
         token = list_pages.list_token(mark, found[size - 1].id) if len(found) > size else ""
-        return Page(tuple(found[:size]), token)
+        return Page(tuple(map(self._as_it_is, found[:size])), token)
 
     async def create_collection(
         self, name: CollectionName, spec: CollectionSpec, *, request_id: str = ""
@@ -270,6 +270,11 @@ class SearchService:
         ranking.check_model(stored.collection, request.model, request.model_revision)
         part = read_selection(request.selection, stored.collection, self._limits)
         return await self._store.read(lambda connection: explain(connection, stored, index, request, part))
+
+    def _as_it_is(self, collection: Collection) -> Collection:
+        """Return `collection` with what its index knows of it."""
+        pending = self._library.pending(CollectionName(collection.workspace, collection.id))
+        return replace(collection, pending_count=pending)
 
     async def _stored(self, name: CollectionName) -> StoredCollection:
         return await self._store.read(lambda connection: collections.get(connection, name))

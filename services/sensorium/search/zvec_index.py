@@ -86,6 +86,13 @@ class ZvecIndex:
         return int(self._collection.stats.doc_count)
 
     @property
+    @_reported()
+    def pending(self) -> int:
+        """How many keys are not in the graph yet."""
+        stats = self._collection.stats
+        return round(stats.doc_count * (1 - stats.index_completeness[FIELD]))
+
+    @property
     def applied_seq(self) -> int:
         """The sequence number up to which its files hold every change."""
         return self._applied_seq

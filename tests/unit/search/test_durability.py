@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -210,3 +211,24 @@ def test_tables_suit_postgresql() -> None:
     for table in metadata.sorted_tables:
         assert str(CreateTable(table).compile(dialect=dialect))
         assert all(str(CreateIndex(index).compile(dialect=dialect)) for index in table.indexes)
+
+
+async def test_collection_says_how_many_documents_wait_for_its_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_begin, has_ended = threading.Event(), asyncio.Event()
+    optimise, loop = ZvecIndex.optimise, asyncio.get_running_loop()
+
+    def held(index: ZvecIndex) -> None:
+        may_begin.wait()
+        optimise(index)
+        loop.call_soon_threadsafe(has_ended.set)
+
+    monkeypatch.setattr(ZvecIndex, "optimise", held)
+    async with embedded_search(tmp_path, SearchSettings(optimize_after=100)) as service:
+        await make(service)
+        await put(service, *(document(f"d{row}", each) for row, each in enumerate(VECTORS)))
+        assert (await service.get_collection(NAME)).pending_count == len(VECTORS)
+        may_begin.set()
+        await has_ended.wait()
+        assert (await service.get_collection(NAME)).pending_count == 0
