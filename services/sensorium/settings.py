@@ -88,7 +88,9 @@ class EmbedSettings(Section):
     """The embed service."""
 
     target: str = Field("", description="Address of a remote embed service; empty runs it in this process.")
-    models: tuple[str, ...] = Field(("all-minilm-l6-v2",), description="The models to serve; the first is the default.")
+    models: tuple[str, ...] = Field(
+        ("all-minilm-l6-v2",), min_length=1, description="The models to serve; the first is the default."
+    )
     max_items: int = Field(2048, description="Contents in one call.")
     max_text_bytes: int = Field(MEBIBYTE, description="One text, before it is tokenised.")
     tokenizer_threads: int = 2

@@ -1,4 +1,4 @@
-"""Measures filtered search: the ways that the planner chooses between, and what it reaches with its choice.
+"""Measures the ways that the planner of filtered searches chooses between, and what counting costs.
 
 .venv/bin/python tests/perf/bench_filters.py --documents 100000
 """
@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
+from corpus import TOP_K, Corpus
 
 from sensorium.filters.parser import parse
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
@@ -31,42 +30,19 @@ from sensorium.search.service import SearchService
 from sensorium.settings import SearchSettings
 
 NAME = CollectionName("default", "bench")
-TOP_K = 10
 BATCH = 1000
-CLUSTERS = 200
 SPEC_FIELDS = (
     AttributeField("share", AttributeType.DOUBLE),
     AttributeField("cluster", AttributeType.INT),
     AttributeField("colour", AttributeType.STRING),
 )
 MATCHES = (10, 50, 100, 250, 500, 1000, 2000, 5000, 10_000)
-Matrix = NDArray[np.float32]
 
 
-class Corpus:
-    """Unit vectors around random centres, with attributes that do and do not go with the vectors."""
-
-    def __init__(self, count: int, dimension: int) -> None:
-        rng = np.random.default_rng(7)
-        centres = rng.standard_normal((CLUSTERS, dimension))
-        self.cluster = rng.integers(0, CLUSTERS, count)
-        self.share = rng.permutation(count) / count
-        points = centres[self.cluster] + 0.8 * rng.standard_normal((count, dimension))
-        self.vectors: Matrix = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-        chosen = centres[rng.integers(0, CLUSTERS, 100)] + 0.8 * rng.standard_normal((100, dimension))
-        self.queries: Matrix = (chosen / np.linalg.norm(chosen, axis=1, keepdims=True)).astype(np.float32)
-
-    def document(self, row: int) -> Document:
-        """Return one document."""
-        attributes = {
-            "share": float(self.share[row]), "cluster": int(self.cluster[row]), "colour": f"colour {row % 7}"
-        }  # fmt: skip
-        return Document(str(row), Embedding(dense=Vector.from_numpy(self.vectors[row])), (f"t{row % 5}",), attributes)
-
-    def best(self, query: Matrix, mask: NDArray[np.bool_]) -> set[str]:
-        """Return the ids of the exact top hits among `mask`."""
-        rows = np.flatnonzero(mask)
-        return set(map(str, rows[np.argsort(-(self.vectors[rows] @ query))[:TOP_K]].tolist()))
+def document(corpus: Corpus, row: int) -> Document:
+    """Return one document."""
+    attributes = {"share": float(corpus.share[row]), "cluster": int(corpus.cluster[row]), "colour": f"colour {row % 7}"}
+    return Document(str(row), Embedding(dense=Vector.from_numpy(corpus.vectors[row])), (f"t{row % 5}",), attributes)
 
 
 async def fill(service: SearchService, corpus: Corpus) -> float:
@@ -75,7 +51,7 @@ async def fill(service: SearchService, corpus: Corpus) -> float:
     started = time.perf_counter()
     for start in range(0, len(corpus.vectors), BATCH):
         rows = range(start, min(start + BATCH, len(corpus.vectors)))
-        await service.upsert_documents(UpsertRequest(NAME, tuple(map(corpus.document, rows))))
+        await service.upsert_documents(UpsertRequest(NAME, tuple(document(corpus, row) for row in rows)))
     return len(corpus.vectors) / (time.perf_counter() - started)
 
 
@@ -108,44 +84,6 @@ def _way(opened: OpenCollection, service: SearchService, corpus: Corpus, matches
         }
 
 
-async def mixes(service: SearchService, corpus: Corpus) -> list[dict[str, float | str]]:
-    """Return recall and latency of filtered searches through the service."""
-    share, cluster, colour = corpus.share, corpus.cluster, np.arange(len(corpus.share)) % 7
-    masks = {
-        "": share >= 0,
-        "share < 0.0001": share < 0.0001,
-        "share < 0.01": share < 0.01,
-        "share < 0.1": share < 0.1,
-        "share < 0.5": share < 0.5,
-        "cluster < 2": cluster < 2,
-        "cluster < 20": cluster < 20,
-        "NOT cluster < 100": cluster >= 100,
-        "colour:'colour 3' AND share < 0.5": (colour == 3) & (share < 0.5),
-    }
-    return [await _mix(service, corpus, filter_, mask) for filter_, mask in masks.items()]
-
-
-async def _mix(service: SearchService, corpus: Corpus, filter_: str, mask: NDArray[np.bool_]) -> dict[str, float | str]:
-    seconds, found, cpu = [], [], time.process_time()
-    for query in corpus.queries:
-        request = SearchRequest(NAME, (QueryPart(Vector.from_numpy(query)),), top_k=TOP_K, filter=filter_)
-        started = time.perf_counter()
-        response = await service.search(request)
-        seconds.append(time.perf_counter() - started)
-        found.append({hit.document.id for hit in response.hits})
-    cpu = time.process_time() - cpu
-    wanted = [corpus.best(query, mask) for query in corpus.queries]
-    assert all(len(ids) == len(best) for ids, best in zip(found, wanted, strict=True))
-    return {
-        "filter": filter_ or "(none)",
-        "share": float(mask.mean()),
-        "recall": statistics.mean(len(ids & best) / len(best) for ids, best in zip(found, wanted, strict=True)),
-        "cpu_ms": 1000 * cpu / len(seconds),
-        "p50_ms": 1000 * statistics.median(seconds),
-        "p95_ms": 1000 * float(np.percentile(seconds, 95)),
-    }
-
-
 async def scans(service: SearchService, corpus: Corpus) -> dict[str, float]:
     """Return what counting costs, in milliseconds."""
     started = time.perf_counter()
@@ -171,7 +109,6 @@ async def measure(count: int, dimension: int) -> dict[str, object]:
                 "dimension": dimension,
                 "upserts_per_second": rate,
                 **found,
-                "mixes": await mixes(service, corpus),
                 "scans": await scans(service, corpus),
             }
 

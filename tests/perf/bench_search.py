@@ -1,155 +1,139 @@
-"""Measures the embedded search service against zvec called directly: writes, latency, CPU time and recall.
+"""Measures search through the public gRPC address: writes, lag of the index, latency, CPU, recall and restarts.
 
-.venv/bin/python tests/perf/bench_search.py --documents 20000
+    python tests/perf/bench_search.py [--documents 100000] [--data-dir DIR] [--json figures.json]
+
+CPU is that of the mesh's process, beside zvec called directly on the same index. A data directory that is kept spares
+the next run the writing: a million vectors take minutes to write and to index.
 """
 
 import argparse
 import asyncio
 import json
+import shutil
 import statistics
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
-import numpy as np
-import structlog
+import grpc
 import zvec
-from numpy.typing import NDArray
+from corpus import TOP_K, Corpus
+from mesh import Mesh, running_mesh
+from search_load import Searches, SearchLoad
 
-from sensorium.model.collection import CollectionSpec
-from sensorium.model.document import Document
-from sensorium.model.embedding import Embedding
-from sensorium.model.names import CollectionName
-from sensorium.model.search import QueryPart, SearchRequest, UpsertRequest
-from sensorium.model.vector import Vector
-from sensorium.search.embedded import embedded_search
-from sensorium.search.service import SearchService
-from sensorium.settings import SearchSettings
-
-NAME = CollectionName("default", "bench")
-TOP_K = 10
-BATCH = 1000
-CLUSTERS = 200
-Matrix = NDArray[np.float32]
+MODEL = "all-minilm-l6-v2"
+WRITERS = 4
+_OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
+Figures = dict[str, object]
 
 
-def clustered(count: int, dimension: int, rng: np.random.Generator) -> Matrix:
-    """Return unit vectors around random centres, shape [count, dimension]."""
-    centres = rng.standard_normal((CLUSTERS, dimension))
-    points = centres[rng.integers(0, CLUSTERS, count)] + 0.8 * rng.standard_normal((count, dimension))
-    units: Matrix = (points / np.linalg.norm(points, axis=1, keepdims=True)).astype(np.float32)
-    return units
+async def filled(address: str, corpus: Corpus) -> Figures:
+    """Write the corpus while a caller searches; return the rate, and what searches and the index made of it."""
+    async with grpc.aio.insecure_channel(address, _OPTIONS) as channel:
+        load = SearchLoad(channel, corpus)
+        await load.create()
+        written, level = asyncio.Event(), asyncio.Event()
+        during, after = (asyncio.create_task(load.search_until(each)) for each in (written, level))
+        rate = await load.fill(WRITERS)
+        written.set()
+        _, pending = await load.count()
+        lag = await _level(load)
+        level.set()
+        return {
+            "upserts_per_second": rate,
+            "p95_ms_while_writing": (await during).percentile(95),
+            "p95_ms_until_level": (await after).percentile(95),
+            "pending_at_the_last_acknowledgement": pending,
+            "seconds_until_the_index_was_level": lag,
+        }
 
 
-def recall(vectors: Matrix, queries: Matrix, found: list[list[str]]) -> float:
-    """Return the share of the exact top hits that were found."""
-    exact = [set(map(str, np.argsort(-(vectors @ query))[:TOP_K].tolist())) for query in queries]
-    return statistics.mean(len(best & set(ids)) / TOP_K for best, ids in zip(exact, found, strict=True))
-
-
-async def fill(service: SearchService, vectors: Matrix) -> float:
-    """Write all vectors in batches; return documents per second, acknowledged."""
-    await service.create_collection(NAME, CollectionSpec(dimension=vectors.shape[1]))
-    batches = [
-        tuple(
-            Document(str(row), Embedding(dense=Vector.from_numpy(vectors[row])), ("bench",), {"row": row})
-            for row in range(start, min(start + BATCH, len(vectors)))
-        )
-        for start in range(0, len(vectors), BATCH)
-    ]
+async def _level(load: SearchLoad) -> float:
     started = time.perf_counter()
-    for batch in batches:
-        response = await service.upsert_documents(UpsertRequest(NAME, batch))
-        assert response.written_count == len(batch)
-    return len(vectors) / (time.perf_counter() - started)
+    while (await load.count())[1]:  # noqa: ASYNC110 - the mesh is another process
+        await asyncio.sleep(0.1)
+    return time.perf_counter() - started
 
 
-async def through_service(service: SearchService, queries: Matrix) -> tuple[list[float], float, list[list[str]]]:
-    """Return the seconds of each search, CPU seconds in all, and the ids found."""
-    requests = [SearchRequest(NAME, (QueryPart(Vector.from_numpy(query)),), top_k=TOP_K) for query in queries]
-    seconds, found = [], []
-    cpu = time.process_time()
-    for request in requests:
-        started = time.perf_counter()
-        response = await service.search(request)
-        seconds.append(time.perf_counter() - started)
-        found.append([hit.document.id for hit in response.hits])
-    return seconds, time.process_time() - cpu, found
+async def searched(mesh: Mesh, corpus: Corpus) -> list[Figures]:
+    """Return recall, latency and CPU for each filter."""
+    async with grpc.aio.insecure_channel(mesh.address, _OPTIONS) as channel:
+        load = SearchLoad(channel, corpus)
+        return [
+            await _filtered(mesh, load, filter_, corpus.best(mask), float(mask.mean()))
+            for filter_, mask in corpus.masks().items()
+        ]
 
 
-def directly(directory: Path, vectors: Matrix, queries: Matrix) -> tuple[list[float], float, list[list[str]]]:
-    """Do the same with zvec alone, its graph built."""
-    graph = zvec.HnswIndexParam(zvec.MetricType.COSINE, m=16, ef_construction=200, quantize_type=zvec.QuantizeType.INT8)
-    field = zvec.VectorSchema("dense", zvec.DataType.VECTOR_FP32, vectors.shape[1], graph)
-    collection = zvec.create_and_open(str(directory), zvec.CollectionSchema("raw", vectors=field))
-    for start in range(0, len(vectors), BATCH):
-        rows = range(start, min(start + BATCH, len(vectors)))
-        collection.upsert([zvec.Doc(id=str(row), vectors={"dense": vectors[row]}) for row in rows])
-    collection.optimize()
-    how = zvec.HnswQueryParam(ef=64, is_using_refiner=True)
-    seconds, found = [], []
-    cpu = time.process_time()
-    for query in queries:
-        started = time.perf_counter()
-        hits = collection.query(zvec.Query("dense", vector=query, param=how), topk=TOP_K, output_fields=[])
-        seconds.append(time.perf_counter() - started)
-        found.append([hit.id for hit in hits])
-    spent = time.process_time() - cpu
-    collection.close()
-    return seconds, spent, found
-
-
-def summary(seconds: list[float], cpu: float, share: float) -> dict[str, float]:
-    """Return the figures of one run."""
-    ordered = sorted(seconds)
+async def _filtered(mesh: Mesh, load: SearchLoad, filter_: str, best: list[set[int]], share: float) -> Figures:
+    await load.search(filter_, 10)
+    before, _ = mesh.cpu_seconds()
+    done = await load.search(filter_)
+    cpu = mesh.cpu_seconds()[0] - before
+    assert all(len(ids) == len(rows) for ids, rows in zip(done.found, best, strict=True))
     return {
-        "p50_ms": 1000 * statistics.median(ordered),
-        "p95_ms": 1000 * ordered[int(0.95 * len(ordered))],
-        "cpu_ms": 1000 * cpu / len(ordered),
-        "recall": share,
+        "filter": filter_,
+        "share": share,
+        "recall": done.recall(best),
+        "p50_ms": done.percentile(50),
+        "p95_ms": done.percentile(95),
+        "cpu_ms": 1000 * cpu / len(done.seconds),
     }
 
 
-async def measure(count: int, dimension: int, searches: int) -> dict[str, object]:
-    """Run everything once."""
-    rng = np.random.default_rng(0)
-    vectors = clustered(count, dimension, rng)
-    noise = 0.03 * rng.standard_normal((searches, dimension)).astype(np.float32)
-    queries = vectors[rng.integers(0, count, searches)] + noise
-    settings = SearchSettings()
-    with tempfile.TemporaryDirectory() as directory:
-        async with embedded_search(Path(directory), settings) as service:
-            rate = await fill(service, vectors)
-        # A second start finds the graph built and shows how long that takes.
-        started = time.perf_counter()
-        async with embedded_search(Path(directory), settings) as service:
-            await through_service(service, queries[:1])
-            reopened = time.perf_counter() - started
-            seconds, cpu, found = await through_service(service, queries)
-        service_figures = summary(seconds, cpu, recall(vectors, queries, found))
-        seconds, cpu, found = directly(Path(directory) / "raw", vectors, queries)
-        zvec_figures = summary(seconds, cpu, recall(vectors, queries, found))
-    return {
-        "documents": count,
-        "dimension": dimension,
-        "upserts_per_second": rate,
-        "start_to_first_hit_s": reopened,
-        "service": service_figures,
-        "zvec": zvec_figures,
-        "cpu_ms_above_zvec": service_figures["cpu_ms"] - zvec_figures["cpu_ms"],
-    }
+async def first_answer(mesh: Mesh, corpus: Corpus) -> float:
+    """Return the seconds from the start of the mesh to the first hit."""
+    async with grpc.aio.insecure_channel(mesh.address, _OPTIONS) as channel:
+        await SearchLoad(channel, corpus).search(count=1)
+    return time.monotonic() - mesh.started
+
+
+def directly(index: Path, corpus: Corpus) -> Figures:
+    """Search with zvec alone, on a copy of the mesh's own index."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(index, Path(folder) / "zvec")
+        with closing(zvec.open(str(Path(folder) / "zvec"))) as collection:
+            how = zvec.HnswQueryParam(ef=64, is_using_refiner=True)
+            done, spent = Searches(), 0.0
+            for query in (*corpus.queries[:10], *corpus.queries):
+                started, cpu = time.perf_counter(), time.process_time()
+                collection.query(zvec.Query("dense", vector=query, param=how), topk=TOP_K, output_fields=[])
+                done.seconds.append(time.perf_counter() - started)
+                spent = spent + time.process_time() - cpu if len(done.seconds) > 10 else 0.0
+    return {"p50_ms": 1000 * statistics.median(done.seconds), "cpu_ms": 1000 * spent / len(corpus.queries)}
+
+
+def measure(folder: Path, count: int, searches: int) -> Figures:
+    """Run everything and return the figures."""
+    corpus = Corpus(count, 384, searches)
+    figures: Figures = {"documents": count}
+    if not (folder / "data" / "search.sqlite3").exists():
+        with running_mesh(folder, [MODEL]) as mesh:
+            figures |= asyncio.run(filled(mesh.address, corpus))
+    with running_mesh(folder, [MODEL]) as mesh:
+        figures["start_to_first_hit_s"] = asyncio.run(first_answer(mesh, corpus))
+        figures["searches"] = asyncio.run(searched(mesh, corpus))
+        figures["memory_mb"] = mesh.memory_bytes() / 1e6
+    (index,) = (folder / "data" / "search" / "index").glob("*/zvec")
+    figures["zvec"] = directly(index, corpus)
+    return figures
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--dimension", type=int, default=384)
-    parser.add_argument("--searches", type=int, default=500)
+    """Measure, print, and write JSON when asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, default=100_000, help="documents of 384 (default: 100000)")
+    parser.add_argument("--searches", type=int, default=200, help="searches for each filter (default: 200)")
+    parser.add_argument("--data-dir", type=Path, help="where to keep the data for the next run")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    figures = asyncio.run(measure(arguments.documents, arguments.dimension, arguments.searches))
-    print(json.dumps(figures, indent=2, default=float))
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(arguments.data_dir or Path(folder), arguments.documents, arguments.searches)
+    shown = json.dumps(figures, indent=1)
+    print(shown)
+    if arguments.json:
+        arguments.json.write_text(shown + "\n")
 
 
 if __name__ == "__main__":

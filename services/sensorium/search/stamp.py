@@ -4,6 +4,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -62,10 +63,26 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def sync_tree(directory: Path) -> None:
+    """Bring all below `directory` to disk; what its owner replaces meanwhile is found at the next look."""
+    synced: set[str] = set()
+    while fresh := _paths(directory) - synced:
+        for path in fresh:
+            with suppress(FileNotFoundError):
+                sync(Path(path))
+        synced |= fresh
+
+
 def fingerprints(directory: Path) -> dict[str, tuple[int, int]]:
     """Return size and CRC-32 of every file below `directory`, by relative name."""
     found = sorted(path for path in directory.rglob("*") if path.is_file())
     return {path.relative_to(directory).as_posix(): (path.stat().st_size, _crc(path)) for path in found}
+
+
+def _paths(directory: Path) -> set[str]:
+    # os.walk passes over folders that vanish while it walks.
+    walked = os.walk(directory)
+    return {os.path.join(folder, name) for folder, folders, files in walked for name in (*folders, *files)}  # noqa: PTH118
 
 
 def _crc(path: Path) -> int:

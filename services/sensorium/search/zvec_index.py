@@ -184,8 +184,7 @@ class ZvecIndex:
 
     def _stamp(self, applied_seq: int, *, whole: bool) -> None:
         files = _files(self._directory)
-        for path in files.rglob("*"):
-            stamp.sync(path)
+        stamp.sync_tree(files)
         marks = stamp.fingerprints(files) if whole else {}
         stamp.write(_stamp_file(self._directory), stamp.Stamp(ENGINE, repr(self._space), applied_seq, marks))
         self._applied_seq = applied_seq

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from search_samples import NAME, document, ids_near, make, near, put, unit_vectors
 
 from sensorium.errors import DataLoss, FailedPrecondition, Reason
+from sensorium.search import stamp
 from sensorium.search.embedded import MIGRATIONS, embedded_search
 from sensorium.search.index import IndexUnusable
 from sensorium.search.tables import metadata
@@ -232,3 +233,21 @@ async def test_collection_says_how_many_documents_wait_for_its_index(
         may_begin.set()
         await has_ended.wait()
         assert (await service.get_collection(NAME)).pending_count == 0
+
+
+def test_files_that_an_engine_replaces_while_they_are_synced_are_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = tmp_path / "000019.sst", tmp_path / "000020.sst"
+    old.touch()
+    synced: list[Path] = []
+
+    def compacted(path: Path) -> None:
+        if path == old:
+            old.rename(new)
+            raise FileNotFoundError(path)
+        synced.append(path)
+
+    monkeypatch.setattr(stamp, "sync", compacted)
+    stamp.sync_tree(tmp_path)
+    assert synced == [new]

@@ -1,0 +1,1 @@
+"""The engines that the comparison runs, each behind one small port."""
