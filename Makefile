@@ -95,6 +95,10 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_keys.py
 	@$(BIN)/python tests/perf/bench_filters.py
 
+.PHONY: bench-peers
+bench-peers: model .venv-peers/.synced ## Compares search with its peers, side by side (half an hour)
+	@.venv-peers/bin/python tests/perf/bench_peers.py $(ARGS)
+
 # --- Upkeep ---------------------------------------------------------------------------------------------------------
 
 .PHONY: proto
@@ -120,7 +124,15 @@ lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 	@.venv-parity/bin/python -m pip install -q --disable-pip-version-check -r requirements/parity.in
 	@touch $@
 
+.venv-peers/.synced: requirements/peers.in requirements/dev.lock | .venv/.synced
+	@echo "setting up .venv-peers (the engines of others, for comparison alone)"
+	@$(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --require-hashes -r requirements/dev.lock
+	@$(BIN)/uv pip install -q --python .venv-peers/bin/python -r requirements/peers.in
+	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
 .PHONY: clean
 clean: ## Removes environments, built models and local data
-	@rm -rf .venv .venv-triton .venv-parity .data build dist
+	@rm -rf .venv .venv-triton .venv-parity .venv-peers .data build dist
 	@rm -rf model_repository/*/1/model.safetensors model_repository/*/1/*.stamp model_repository/*/1/.partial-* model_repository/*-int8/1
