@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-# 2: the fields of filters lie beside the vectors.
-FORMAT = 2
+# 2: the fields of filters lie beside the vectors. 3: numbers and times have indexes for ranges.
+FORMAT = 3
 BLOCK = 1 << 20
 
 

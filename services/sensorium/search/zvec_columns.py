@@ -23,6 +23,8 @@ _TYPES: Mapping[AttributeType, zvec.DataType] = {
     AttributeType.TIME: zvec.DataType.INT64,
     AttributeType.STRING_LIST: zvec.DataType.ARRAY_STRING,
 }
+# Without an index for ranges, a range over a million numbers takes a tenth of a second.
+_ORDERED = frozenset({AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
 
 
 class ZvecColumns:
@@ -56,7 +58,7 @@ class ZvecColumns:
         return found
 
     def _schema(self, field: Field) -> zvec.FieldSchema:
-        index = None if field == ID else zvec.InvertIndexParam()
+        index = None if field == ID else zvec.InvertIndexParam(enable_range_optimization=field.type in _ORDERED)
         return zvec.FieldSchema(self._names[field.key], _TYPES[field.type], nullable=True, index_param=index)
 
 

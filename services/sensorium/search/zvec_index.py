@@ -33,10 +33,14 @@ FIELD = "dense"
 WRITE_SIZE = 1024
 # Up to this many vectors an exact scan costs no more than a walk through the graph.
 EXACT_BELOW = 1024
-# With a filter the walk must look farther, above all when what matches lies apart from the query, and a scan of what
-# matches is cheaper than such a walk for longer (docs/filters.md).
+# With a filter a scan of what matches pays for longer (docs/filters.md).
 FILTERED_EXACT_BELOW = 100_000
-FILTERED_EF = 512
+FILTERED_EXACT_SHARE = 0.1
+# How many candidates a walk looks at: from, to, and one for so many vectors. With a filter it must look farther, above
+# all when what matches lies apart from the query.
+WALK = (64, 512, 2_000)
+WIDEST = 2048  # zvec fails beyond it
+FILTERED_WALK = (512, WIDEST, 500)
 WIDE_DIMENSION = 1024
 
 _METRICS = {
@@ -76,7 +80,7 @@ class ZvecIndex:
         self._space = space
         self._columns = ZvecColumns(space.attributes)
         self._applied_seq = applied_seq
-        self._ef = 128 if space.dimension > WIDE_DIMENSION else 64
+        self._wider = 2 if space.dimension > WIDE_DIMENSION else 1
         self._optimising = threading.Lock()
 
     @property
@@ -129,7 +133,7 @@ class ZvecIndex:
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
         if count <= EXACT_BELOW:
             return self._query(query, wanted, expression, candidates=count, exact=True)
-        candidates = max(FILTERED_EF if expression else self._ef, 2 * wanted)
+        candidates = max(self._width(count, filtered=bool(expression)), 2 * wanted)
         if expression and count <= FILTERED_EXACT_BELOW:
             return self._query(query, wanted, expression, candidates, exact=True)
         found = self._query(query, wanted, expression, candidates, exact=False)
@@ -168,13 +172,20 @@ class ZvecIndex:
             self._collection.close()
         self._stamp(self._applied_seq, whole=True)
 
+    def _width(self, count: int, *, filtered: bool) -> int:
+        least, most, share = FILTERED_WALK if filtered else WALK
+        return self._wider * min(max(least, count // share), most)
+
     @_reported()
     def _query(
         self, query: NDArray[np.float32], wanted: int, expression: str, candidates: int, *, exact: bool
     ) -> Nearest:
         vector = unit(query) if self._space.metric is Metric.COSINE else query
         how = zvec.HnswQueryParam(
-            ef=candidates, is_linear=exact, is_using_refiner=True, scale_factor=max(candidates / wanted, 1)
+            ef=min(candidates, WIDEST),
+            is_linear=exact,
+            is_using_refiner=True,
+            scale_factor=max(candidates / wanted, 1),
         )
         hits = self._collection.query(
             zvec.Query(FIELD, vector=vector, param=how), topk=wanted, filter=expression or None, output_fields=[]
@@ -268,7 +279,7 @@ def _initialise(optimise_threads: int, search_threads: int) -> None:
     try:
         zvec.init(
             log_level=zvec.LogLevel.FATAL,
-            brute_force_by_keys_ratio=0.02,
+            brute_force_by_keys_ratio=FILTERED_EXACT_SHARE,
             optimize_threads=optimise_threads,
             query_threads=search_threads,
         )

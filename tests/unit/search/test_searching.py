@@ -4,15 +4,19 @@ import asyncio
 
 import numpy as np
 import pytest
-from search_samples import NAME, axis, document, ids, ids_near, make, near, put, unit_vectors, vector
+from search_samples import DIMENSION, NAME, axis, document, ids, ids_near, make, near, put, unit_vectors, vector
 
 from sensorium.errors import InvalidArgument, NotFound, Reason
-from sensorium.model.collection import CollectionSpec
+from sensorium.filters.parser import parse
+from sensorium.filters.tree import EVERYTHING
+from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
 from sensorium.model.search import DocumentReference, Hit, QueryPart, SearchRequest, UpsertRequest
 from sensorium.model.vector import DType, Metric, Vector
+from sensorium.search.filter_fields import fields_of
 from sensorium.search.geometry import scores, unit_rows
+from sensorium.search.index import Indexes, VectorSpace
 from sensorium.search.service import SearchService
 
 
@@ -41,6 +45,21 @@ async def test_top_k_beyond_the_documents_gives_them_all(service: SearchService)
     assert await ids_near(service, axis(0)) == []
     await put(service, document("a", axis(0)), document("b", axis(1)))
     assert await ids_near(service, axis(0), top_k=10_000) == ["a", "b"]
+
+
+@pytest.mark.parametrize("filter_", ["", "whole >= 0"])
+def test_an_optimised_index_finds_more_than_any_walk_is_wide(indexes: Indexes, filter_: str) -> None:
+    fields = (AttributeField("whole", AttributeType.INT),)
+    index = indexes.open(VectorSpace("uid", DIMENSION, Metric.COSINE, fields))
+    vectors = unit_vectors(4000)
+    keys = np.arange(len(vectors))
+    index.upsert(keys, vectors, [{"attributes.whole": key} for key in keys.tolist()])
+    index.optimise()
+    found = index.search(vectors[0], 3000, parse(filter_, fields_of(fields)) if filter_ else EVERYTHING)
+    best = np.argsort(-(vectors @ vectors[0]))[:3000]
+    assert len(found.keys) == 3000
+    assert len(set(found.keys.tolist()) & set(best.tolist())) > 2970
+    index.close()
 
 
 async def test_score_threshold_leaves_farther_documents_out(service: SearchService) -> None:
