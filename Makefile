@@ -114,6 +114,8 @@ configs: setup ## Generates every config.pbtxt from its manifest
 lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 	@$(COMPILE) requirements/uv.in -o requirements/uv.lock
 	@$(COMPILE) --extra server --group dev pyproject.toml -o requirements/dev.lock
+	@$(COMPILE) --extra server -c requirements/dev.lock pyproject.toml -o requirements/server.lock
+	@$(COMPILE) -c requirements/dev.lock requirements/build.in -o requirements/build.lock
 	@$(COMPILE) --no-deps requirements/models.in -o requirements/models.lock
 	@$(COMPILE) --no-deps requirements/triton.in -o requirements/triton.lock
 	@$(COMPILE) --no-deps requirements/triton-gpu.in -o requirements/triton-gpu.lock

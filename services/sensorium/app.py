@@ -25,6 +25,7 @@ from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.ports import Embedder, Searcher, Tagger
+from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_health
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
@@ -52,6 +53,9 @@ from sensorium.trust import channel_to_role, guarded, shown_to_callers
 EMBED = "embed"
 SEARCH = "search"
 TAG = "tag"
+TRITON = "triton"
+
+_TRITON_REMEDY = "set SENSORIUM_TRITON__ALLOW_PUBLIC=true on a network that only the mesh is on"
 
 _log = structlog.get_logger(__name__)
 
@@ -169,6 +173,10 @@ class Parts:
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
+            case Role.TRITON:
+                # It serves models by Triton's own protocol, and of ours health alone.
+                await self._inference_server(self._cards(), TRITON)
+                return []
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
@@ -214,9 +222,8 @@ class Parts:
 
     async def _local_embedder(self) -> Embedder:
         settings = self.settings.embed
-        cards = [read_card(self.settings.triton.model_repository, model) for model in settings.models]
-        supervisor = await self._resources.enter_async_context(_supervisor(self.settings.triton, cards))
-        await self._follow(_follow_triton(supervisor, cards[0], self.readiness))
+        cards = self._cards()
+        supervisor = await self._inference_server(cards, EMBED)
         service = EmbedService(
             [served_model(card, self.settings.triton) for card in cards],
             supervisor,
@@ -230,6 +237,18 @@ class Parts:
             tokenizer_threads=settings.tokenizer_threads,
         )
         return await self._resources.enter_async_context(service)
+
+    def _cards(self) -> list[ModelCard]:
+        return [read_card(self.settings.triton.model_repository, model) for model in self.settings.embed.models]
+
+    async def _inference_server(self, cards: list[ModelCard], check: str) -> Supervisor:
+        """Look after the Triton of these models; that of the first decides over `check`."""
+        triton = self.settings.triton
+        if not triton.target:
+            check_bindable(triton.host, allowed=triton.allow_public, section="triton", remedy=_TRITON_REMEDY)
+        supervisor = await self._resources.enter_async_context(_supervisor(triton, cards))
+        await self._follow(_follow_triton(supervisor, cards[0], self.readiness, check))
+        return supervisor
 
     async def _local_searcher(self) -> Searcher:
         searcher = await self._resources.enter_async_context(
@@ -280,10 +299,10 @@ def _supervisor(settings: TritonSettings, cards: list[ModelCard]) -> Supervisor:
     return Supervisor(wanted, canaries)
 
 
-async def _follow_triton(supervisor: Supervisor, default: ModelCard, readiness: Readiness) -> None:
-    """Let the embed service be ready while the default model is; others are reported by ListModels."""
-    readiness.expect(EMBED)
+async def _follow_triton(supervisor: Supervisor, default: ModelCard, readiness: Readiness, check: str) -> None:
+    """Let `check` pass while the default model is ready; others are reported by ListModels."""
+    readiness.expect(check)
     model = default.tower.model
     async for state in supervisor.changes():
         detail = state.models[model].error if model in state.models else state.error
-        readiness.set(EMBED, state.ready(model), detail or f"Triton is {state.phase}, {model} is not ready")
+        readiness.set(check, state.ready(model), detail or f"Triton is {state.phase}, {model} is not ready")

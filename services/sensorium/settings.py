@@ -26,6 +26,7 @@ class Role(StrEnum):
     EMBED = "embed"
     SEARCH = "search"
     TAG = "tag"
+    TRITON = "triton"
 
 
 class Section(BaseModel):
@@ -160,6 +161,9 @@ class TritonSettings(Section):
     """
 
     target: str = Field(default="", description="host:port of an external Triton's gRPC; empty starts our own")
+    host: str = Field(default="127.0.0.1", description="where our own listens for gRPC")
+    port: Port = Field(default=0, description="the port there; 0 takes a free one for each run")
+    allow_public: bool = Field(default=False, description="lets whoever reaches our own call it: it knows no keys")
     models: tuple[str, ...] = Field(
         default=(), description="Triton models to load besides those that the embedding models need"
     )

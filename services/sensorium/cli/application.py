@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from sensorium.cli import collections, demo, documents, embed, keys, models, search, status, tag, up
+from sensorium.cli import collections, demo, documents, embed, health, keys, models, search, status, tag, up
 from sensorium.cli.failures import EXPLAINED
 from sensorium.cli.options import Address, ApiKey, Before, Json, Timeout, TlsCa, Workspace
 
@@ -52,6 +52,7 @@ def shared(
 up.register(app)
 demo.register(app)
 status.register(app)
+health.register(app)
 embed.register(app)
 search.register(app)
 collections.register(app)

@@ -35,6 +35,7 @@ class RoleOfProcess(StrEnum):
     EMBED = "embed"
     SEARCH = "search"
     TAG = "tag"
+    TRITON = "triton"
 
 
 class KeyRoleName(StrEnum):

@@ -28,6 +28,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def local_address(host: str, port: int) -> str:
+    """Return `host:port` at which this machine itself reaches what listens on `host`, all of its addresses included."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return join(host, port)
+    if address.is_unspecified:
+        return join("127.0.0.1" if address.version == 4 else "::1", port)
+    return join(host, port)
+
+
 def join(host: str, port: int) -> str:
     """Return `host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -8,9 +8,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sensorium.rpc.address import local_address
 from sensorium.settings import TritonSettings
 from sensorium.triton import guard
 from sensorium.triton.installation import Installation
@@ -24,7 +25,7 @@ _KEPT_FROM_TRITON = ("SENSORIUM_", "PYTHON", "VIRTUAL_ENV", "LD_PRELOAD")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback ports of one run."""
+    """The ports of one run; HTTP and metrics stay on loopback."""
 
     grpc: int
     http: int
@@ -38,21 +39,16 @@ class Launch:
     Attributes:
         command: The guard's command line, which holds Triton's.
         environment: Triton's environment variables, whole.
-        ports: Where it will listen.
+        target: The gRPC address, as seen from here.
         run_directory: Its backend directory lies here; the guard removes it at the end.
         shm_prefix: What the names of its shared memory regions start with.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    ports: Ports
+    target: str
     run_directory: Path
     shm_prefix: str
-
-    @property
-    def target(self) -> str:
-        """The gRPC address."""
-        return f"{LOOPBACK}:{self.ports.grpc}"
 
 
 def prepare(settings: TritonSettings, installation: Installation, ports: Ports) -> Launch:
@@ -66,7 +62,7 @@ def prepare(settings: TritonSettings, installation: Installation, ports: Ports) 
     return Launch(
         command=(*guarded, str(settings.stop_timeout_seconds), *triton),
         environment=triton_environment(installation, run_directory, os.environ),
-        ports=ports,
+        target=local_address(settings.host, ports.grpc),
         run_directory=run_directory,
         shm_prefix=prefix,
     )
@@ -85,7 +81,7 @@ def triton_command(
         "--strict-readiness=true",
         "--disable-auto-complete-config",
         f"--model-config-name={settings.config_name or choose_config(installation)}",
-        f"--grpc-address={LOOPBACK}",
+        f"--grpc-address={settings.host}",
         f"--grpc-port={ports.grpc}",
         f"--http-address={LOOPBACK}",
         f"--http-port={ports.http}",
@@ -154,8 +150,8 @@ def choose_config(installation: Installation) -> str:
     return "gpu" if installation.runs_on_gpu and Path("/proc/driver/nvidia/version").exists() else "cpu"
 
 
-def free_ports() -> Ports:
-    """Return three ports that are free on the loopback address.
+def free_ports(grpc: int = 0) -> Ports:
+    """Return three ports that are free on the loopback address; that of gRPC is `grpc`, unless it is 0.
 
     Should another process take one before Triton does, Triton exits, and its next run gets others.
     """
@@ -163,7 +159,8 @@ def free_ports() -> Ports:
         sockets = [held.enter_context(socket.socket()) for _ in range(3)]
         for one in sockets:
             one.bind((LOOPBACK, 0))
-        return Ports(*(one.getsockname()[1] for one in sockets))
+        free = Ports(*(one.getsockname()[1] for one in sockets))
+        return replace(free, grpc=grpc or free.grpc)
 
 
 def sweep() -> None:

@@ -75,5 +75,5 @@ async def _external(target: str) -> AsyncIterator[Server]:
 async def _own(settings: TritonSettings) -> AsyncIterator[Server]:
     installation = await asyncio.to_thread(find_installation, settings.environment)
     sweep()
-    async with TritonProcess(prepare(settings, installation, free_ports())) as process:
+    async with TritonProcess(prepare(settings, installation, free_ports(settings.port))) as process:
         yield process
