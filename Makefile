@@ -78,6 +78,10 @@ test-parity: model .venv-parity/.synced ## Compares the model with its reference
 test-fresh: .venv/.synced ## Runs the two commands in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
 	@SENSORIUM_FRESH_SUITE=$(or $(DEBIAN),bookworm) $(BIN)/pytest tests/fresh -s
 
+.PHONY: test-containers
+test-containers: .venv/.synced ## Builds the images and runs docker-compose.yml (root on Debian; skips, loudly, elsewhere)
+	@$(BIN)/pytest tests/containers -rs $(ARGS)
+
 .PHONY: check
 check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layering and generated configs
 	@$(BIN)/ruff format $(if $(FIX),,--check) services tests tools
@@ -86,6 +90,7 @@ check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layeri
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/contracts.py check
 	@$(BIN)/python -m sensorium.triton.config --check
+	@$(BIN)/hadolint deploy/Dockerfile
 
 .PHONY: bench
 bench: model ## Measures the figures of docs/performance.md (some minutes; wants an idle machine)

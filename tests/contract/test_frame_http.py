@@ -13,10 +13,13 @@ from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from typer.testing import CliRunner
 
 from sensorium import errors
+from sensorium.cli.application import app
 from sensorium.rpc.readiness import Readiness
 from sensorium.settings import HttpSettings
+from sensorium.telemetry import probe
 from sensorium.telemetry.endpoint import HttpEndpoint
 from sensorium.telemetry.metrics import CallMetrics, process_registry
 
@@ -98,3 +101,27 @@ async def test_a_taken_port_is_an_error_that_names_the_setting() -> None:
 async def test_a_public_address_is_refused() -> None:
     with pytest.raises(errors.FailedPrecondition, match="SENSORIUM_HTTP__ALLOW_PUBLIC"):
         await HttpEndpoint(HttpSettings(host="0.0.0.0"), Readiness(), CollectorRegistry()).__aenter__()
+
+
+async def test_a_probe_reads_what_readiness_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    readiness = Readiness("triton")
+    async with endpoint(readiness) as running:
+        readiness.set("triton", False, "the model is loading")
+        assert await asyncio.to_thread(probe.main, running.address) == 1
+        assert capsys.readouterr().out == "triton: the model is loading\n"
+        readiness.set("triton", True)
+        assert await asyncio.to_thread(probe.main, running.address) == 0
+    assert await asyncio.to_thread(probe.main, running.address) == 1
+    assert "nothing at" in capsys.readouterr().out
+
+
+async def test_the_health_command_asks_the_process_that_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    readiness = Readiness("triton")
+    async with endpoint(readiness) as running:
+        monkeypatch.setenv("SENSORIUM_HTTP__HOST", "0.0.0.0")
+        monkeypatch.setenv("SENSORIUM_HTTP__PORT", running.address.rpartition(":")[2])
+        command = (app, ["health", "--json"])
+        told = await asyncio.to_thread(CliRunner().invoke, *command)
+        assert (told.exit_code, json.loads(told.stdout)["failing"]) == (4, {"triton": "not started"})
+        readiness.set("triton", True)
+        assert (await asyncio.to_thread(CliRunner().invoke, *command)).exit_code == 0

@@ -49,6 +49,15 @@ def roles(tmp_path: Path) -> Iterator[Roles]:
             process.stop(signal.SIGKILL)
 
 
+@pytest.fixture
+def separate_triton(tmp_path: Path) -> Iterator[MeshProcess]:
+    folder = tmp_path / "triton"
+    folder.mkdir()
+    process = MeshProcess.start(folder, "--role", "triton")
+    yield process
+    process.stop(signal.SIGKILL)
+
+
 def readiness(process: MeshProcess) -> int:
     try:
         with urllib.request.urlopen(f"http://{process.http_address}/readyz", timeout=5) as answer:
@@ -93,3 +102,25 @@ def test_the_gateway_is_ready_only_while_its_backends_are(roles: Roles) -> None:
     wait_for_readiness(roles.gateway, 503)
     with Client(roles.gateway.grpc_address) as client:
         assert client.embed("a red bicycle").vectors.shape == (1, 384)
+
+
+def test_an_embed_role_uses_the_triton_of_a_role_of_its_own(separate_triton: MeshProcess, tmp_path: Path) -> None:
+    separate_triton.wait_serving()
+    target = separate_triton.wait_for("triton_serving")["target"]
+    folder = tmp_path / "embed"
+    folder.mkdir()
+    embed = MeshProcess.start(folder, "--role", "embed", SENSORIUM_TRITON__TARGET=target)
+    try:
+        with Client(embed.wait_serving().grpc_address) as client:
+            assert client.embed("a red bicycle").vectors.shape == (1, 384)
+        assert embed.stop() == 0
+        assert readiness(separate_triton) == 200
+        assert separate_triton.stop() == 0
+    finally:
+        embed.stop(signal.SIGKILL)
+
+
+def test_a_triton_that_anybody_could_call_is_not_started(tmp_path: Path) -> None:
+    process = MeshProcess.start(tmp_path, "--role", "triton", SENSORIUM_TRITON__HOST="0.0.0.0")
+    assert process.process.wait(60) == 5
+    assert "SENSORIUM_TRITON__ALLOW_PUBLIC" in process.log.read_text()

@@ -34,10 +34,10 @@ class SpanSink:
 
 
 @contextmanager
-def grpc_sink() -> Iterator[SpanSink]:
+def grpc_sink(address: str = "127.0.0.1:0") -> Iterator[SpanSink]:
     """Take OTLP over gRPC."""
     server = grpc.server(ThreadPoolExecutor(2))
-    sink = SpanSink(f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    sink = SpanSink(f"http://127.0.0.1:{server.add_insecure_port(address)}")
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Servicer(sink.spans), server)
     server.start()
     yield sink
@@ -59,7 +59,7 @@ class _Servicer(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 @contextmanager
-def http_sink() -> Iterator[SpanSink]:
+def http_sink(host: str = "127.0.0.1", port: int = 0) -> Iterator[SpanSink]:
     """Take OTLP over HTTP, as JSON."""
     spans: SimpleQueue[SentSpan] = SimpleQueue()
 
@@ -74,7 +74,7 @@ def http_sink() -> Iterator[SpanSink]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer((host, port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield SpanSink(f"http://127.0.0.1:{server.server_port}/v1/traces", spans)

@@ -33,14 +33,14 @@ def failing_checks(address: str, seconds: float) -> Mapping[str, str]:
         raise InvalidArgument(f"{address!r} is no host:port", field="at") from error
     try:
         connection.request("GET", "/readyz")
-        return _failing(connection.getresponse().read(LONGEST_ANSWER))
+        return failing_in(connection.getresponse().read(LONGEST_ANSWER))
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unavailable(f"nothing at {address} tells whether it is ready: {error}") from error
     finally:
         connection.close()
 
 
-def _failing(body: bytes) -> Mapping[str, str]:
+def failing_in(body: bytes) -> Mapping[str, str]:
     """Return the checks that fail by the JSON of `/readyz`. Raises ValueError when it is something else."""
     try:
         answer = json.loads(body)

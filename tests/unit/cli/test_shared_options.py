@@ -28,7 +28,7 @@ from sensorium.model.vector import DType, Metric
 from sensorium.settings import Role
 
 COMMANDS = [
-    *(["up"], ["demo"], ["status"], ["embed"], ["search"]),
+    *(["up"], ["demo"], ["status"], ["health"], ["embed"], ["search"]),
     *(["collection", each] for each in ("create", "list", "get", "delete")),
     *(["document", each] for each in ("upsert", "get", "count", "delete")),
     *(["key", each] for each in ("create", "list", "revoke")),

@@ -40,6 +40,11 @@ def test_triton_listens_on_the_loopback_alone(installation: Installation) -> Non
     assert {"--grpc-port=1", "--http-port=2", "--metrics-port=3"} <= set(flags)
 
 
+def test_triton_listens_for_grpc_where_the_settings_say(installation: Installation) -> None:
+    flags = command(TritonSettings(host="0.0.0.0"), installation)
+    assert {flag for flag in flags if "-address=0.0.0.0" in flag} == {"--grpc-address=0.0.0.0"}
+
+
 def test_models_are_loaded_by_name_only(installation: Installation) -> None:
     flags = command(TritonSettings(models=("a", "b")), installation)
     assert "--model-control-mode=explicit" in flags
@@ -81,6 +86,7 @@ def test_our_settings_and_packages_stay_with_us(installation: Installation) -> N
 def test_ports_differ() -> None:
     ports = free_ports()
     assert len({ports.grpc, ports.http, ports.metrics}) == 3
+    assert free_ports(8001).grpc == 8001
 
 
 def test_an_installation_for_the_processor_alone_takes_the_cpu_config(installation: Installation) -> None:

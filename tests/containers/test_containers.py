@@ -1,0 +1,158 @@
+"""The images and docker-compose.yml, run for real: what they promise to whoever runs them.
+
+Takes minutes and root, so it runs by itself: `make test-containers`.
+"""
+
+import json
+import signal
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from compose_stack import ROLES, ComposeStack
+from private_docker import PrivateDocker
+
+from sensorium import Client, Document
+from sensorium.errors import Unauthenticated
+
+pytestmark = pytest.mark.timeout(900)
+
+STOPPED_BY_SIGTERM_AT_START = 143
+
+
+def two_wheels(client: Client) -> list[str]:
+    return [hit.document.id for hit in client.search("garage", "something with two wheels", top_k=1)]
+
+
+def facts_of(status: str) -> dict[str, str]:
+    """Return the lines of /proc/…/status by their names."""
+    return dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+
+
+def catches_sigterm(status: str) -> bool:
+    return bool(int(facts_of(status)["SigCgt"], 16) & 1 << signal.SIGTERM - 1)
+
+
+@pytest.fixture
+def garage(client: Client) -> Client:
+    if not any(each.id == "garage" for each in client.collections()):
+        client.create_collection("garage", model="all-minilm-l6-v2")
+        client.upsert("garage", [Document("bike", text="a red bicycle"), Document("car", text="a blue car")])
+    return client
+
+
+def test_a_gateway_without_keys_refuses_to_start(stack: ComposeStack) -> None:
+    empty = ("--env", "SENSORIUM_DATA_DIR=/tmp/empty", "--env", "SENSORIUM_MESH__TOKEN_FILE=")
+    ran = ("run", "--rm", "-T", "--no-deps", *empty, "gateway", "up", "--role", "gateway")
+    with pytest.raises(AssertionError, match="ended with 5"):
+        stack(*ran)
+
+
+def test_every_service_becomes_healthy(mesh: ComposeStack) -> None:
+    assert {role: mesh.health(role) for role in ROLES} == dict.fromkeys(ROLES, "healthy")
+
+
+def test_a_caller_on_the_host_embeds_stores_and_finds(garage: Client) -> None:
+    assert garage.embed("a red bicycle").vectors.shape == (1, 384)
+    assert two_wheels(garage) == ["bike"]
+
+
+def test_the_tag_role_keeps_definitions_and_tags(client: Client) -> None:
+    client.create_tag_definition("vehicles", ["bicycle", "car"])
+    assert client.tag("vehicles", "a red bicycle")[0].tags[0].tag == "bicycle"
+
+
+def test_callers_without_a_key_are_refused(mesh: ComposeStack) -> None:
+    with Client(mesh.address(), timeout=60) as stranger, pytest.raises(Unauthenticated):
+        stranger.embed("a red bicycle")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_no_rights_and_nothing_to_write_to(mesh: ComposeStack, role: str) -> None:
+    facts = facts_of(mesh("exec", "-T", role, "cat", "/proc/1/status"))
+    assert facts["Uid"].split() == ["10001"] * 4
+    assert int(facts["CapEff"], 16) == int(facts["CapBnd"], 16) == 0
+    assert facts["NoNewPrivs"] == "1"
+    attempt = "touch /opt/sensorium/x /etc/x 2>&1 || true"
+    assert mesh("exec", "-T", role, "sh", "-c", attempt).count("Read-only file system") == 2
+
+
+@pytest.mark.parametrize("role", [*ROLES, "collector"])
+def test_a_service_is_limited_in_memory_and_processes(mesh: ComposeStack, role: str) -> None:
+    limits: dict[str, Any] = mesh.inspect(role)["HostConfig"]
+    assert limits["Memory"] > 0
+    assert limits["PidsLimit"] == 512
+
+
+def test_a_search_is_one_trace_through_every_role_to_the_collector(
+    mesh: ComposeStack, docker: PrivateDocker, garage: Client
+) -> None:
+    wanted = {"sensorium-gateway", "sensorium-embed", "sensorium-search", "triton"}
+
+    def arrived() -> bool:
+        # Triton loses some traces (docs/triton.md).
+        assert two_wheels(garage) == ["bike"]
+        services: dict[str, set[str]] = defaultdict(set)
+        for line in docker.run("logs", mesh.container("collector")).splitlines():
+            span = json.loads(line)
+            services[span["trace_id"]].add(span["service"])
+        return any(wanted <= seen for seen in services.values())
+
+    mesh.wait("one trace through every role", arrived)
+
+
+def test_killed_roles_come_back_with_all_that_was_acknowledged(
+    mesh: ComposeStack, docker: PrivateDocker, garage: Client, key: str
+) -> None:
+    garage.upsert("garage", [Document("tricycle", text="a tricycle for a child")])
+    before = {role: mesh.inspect(role)["RestartCount"] for role in ROLES}
+    docker.kill(*(mesh.container(role) for role in ROLES))
+    mesh.wait("restarted", lambda: all(mesh.inspect(role)["RestartCount"] > before[role] for role in ROLES))
+    mesh.wait("healthy again", lambda: all(mesh.health(role) == "healthy" for role in ROLES))
+    with Client(mesh.address(), api_key=key, timeout=60) as client:
+        assert client.count("garage") == 3
+        assert two_wheels(client) == ["bike"]
+        assert client.tag("vehicles", "a red bicycle")[0].tags[0].tag == "bicycle"
+
+
+def test_stopping_ends_every_role_by_itself_and_starting_brings_all_back(
+    mesh: ComposeStack, garage: Client, key: str
+) -> None:
+    mesh("stop", *ROLES)
+    # 137 would be a role that was killed because its time was over.
+    assert {role: mesh.inspect(role)["State"]["ExitCode"] for role in ROLES} == dict.fromkeys(ROLES, 0)
+    mesh("up", "--detach", "--wait")
+    with Client(mesh.address(), api_key=key, timeout=60) as client:
+        assert two_wheels(client) == ["bike"]
+
+
+def test_a_process_that_still_starts_can_be_stopped(stack: ComposeStack, docker: PrivateDocker) -> None:
+    # It waits for its configuration, which nobody writes.
+    waiting = "mkfifo /tmp/configuration; exec sensorium up"
+    container = docker.run(
+        *("run", "--detach", "--network=none", "--read-only", "--tmpfs=/tmp", "--entrypoint=sh"),
+        *("--env=SENSORIUM_CONFIG=/tmp/configuration", "sensorium:latest", "-c", waiting),
+    )
+    try:
+        stack.wait("told how to end", lambda: catches_sigterm(docker.run("exec", container, "cat", "/proc/1/status")))
+        docker.run("stop", "--time=60", container)
+        state = json.loads(docker.run("inspect", container))[0]["State"]
+        assert state["ExitCode"] == STOPPED_BY_SIGTERM_AT_START
+    finally:
+        docker.run("rm", "--force", "--volumes", container)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-f", "docker-compose.yml", "--profile", "postgres"),
+        ("-f", "docker-compose.yml", "-f", "deploy/compose.ngc.yml"),
+    ],
+    ids=["postgres", "ngc"],
+)
+def test_the_variants_are_whole(stack: ComposeStack, options: tuple[str, ...]) -> None:
+    services = json.loads(stack(*options, "config", "--format", "json"))["services"]
+    variant = services.get("postgres", services["triton"])
+    assert variant["read_only"]
+    assert variant["user"] != "0:0"
+    assert "build" not in variant
