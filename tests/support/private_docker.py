@@ -15,7 +15,7 @@ from pathlib import Path
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 START_SECONDS = 60.0
 _PACKAGES = {"dockerd": "docker.io", "iptables": "iptables", "debootstrap": "debootstrap"}
-# Debian 12 has neither plugin; those of Debian 13 are static enough to run there.
+# Debian 12 has neither plugin; those of Debian 13 run there.
 _PLUGINS = {"compose": "docker-compose", "buildx": "docker-buildx"}
 
 
