@@ -64,6 +64,7 @@ class Reason(StrEnum):
     DATA_DAMAGED = "DATA_DAMAGED"
     CANCELLED = "CANCELLED"
     INTERNAL = "INTERNAL"
+    COLLECTION_IN_USE = "COLLECTION_IN_USE"
 
 
 class SensoriumError(Exception):

@@ -1,6 +1,6 @@
 """The ports: what each part of the mesh offers the others, local or remote, real or faked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from sensorium.errors import SensoriumError
 from sensorium.model.access import Named, Rule
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
-from sensorium.model.names import CollectionName, TagDefinitionName
+from sensorium.model.names import AliasName, CollectionName, TagDefinitionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Page,
     SearchPlan,
     SearchRequest,
@@ -61,7 +62,10 @@ class Embedder(Protocol):
 
 
 class Searcher(Protocol):
-    """Keeps documents and finds them (SearchService); raises NotFound for an unknown collection."""
+    """Keeps documents and finds them (SearchService); raises NotFound for an unknown collection.
+
+    An alias will do wherever a collection is named.
+    """
 
     async def get_collection(self, name: CollectionName) -> Collection:
         """Return one collection."""
@@ -77,8 +81,31 @@ class Searcher(Protocol):
         """Create a collection. Raises AlreadyExists, unless the same `request_id`, which is not empty, created it."""
         ...
 
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        """Change a collection. Raises Aborted when it changed since its etag was read."""
+        ...
+
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
-        """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
+        """Delete a collection.
+
+        Raises FailedPrecondition when it holds documents and `force` is false, or an alias stands for it.
+        """
+        ...
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        """Return one alias. Raises NotFound."""
+        ...
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        """Return a page of the workspace's aliases, by id."""
+        ...
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        """Point an alias at a collection for all calls that begin later. Raises AlreadyExists for a collection's id."""
+        ...
+
+    async def delete_alias(self, name: AliasName) -> None:
+        """Delete an alias; the collection stays. Raises NotFound."""
         ...
 
     async def get_documents(
@@ -104,6 +131,18 @@ class Searcher(Protocol):
 
     async def upsert_documents(self, request: UpsertRequest) -> UpsertResponse:
         """Create or replace documents; the good ones are durable and visible to searches on return."""
+        ...
+
+    def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        """Yield the outcome of each request as soon as it is durable, in order; they are written in that order.
+
+        Few requests are read ahead of the outcomes that were taken. The first error of a whole request ends the
+        stream; nothing behind it is written.
+        """
+        ...
+
+    async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
+        """Change tags and attributes; what is None is durable and visible to searches on return, in order."""
         ...
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:

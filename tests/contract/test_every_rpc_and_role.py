@@ -39,8 +39,11 @@ class Mesh:
     channel: grpc.aio.Channel
     keys: Keys
 
-    async def outcome(self, name: str, headers: dict[str, str]) -> SensoriumError | None:
-        """Call a method with an empty request and return what came of it."""
+    async def outcome(self, name: str, headers: dict[str, str], *, requests: int = 0) -> SensoriumError | None:
+        """Call a method with an empty request, or a stream without any, and return what came of it.
+
+        A call that is refused before its requests are read may be seen as CANCELLED by who is still sending them.
+        """
         method = METHODS[name]
         request = GetMessageClass(method.input_type)()
         kind = ("stream" if method.client_streaming else "unary") + ("_stream" if method.server_streaming else "_unary")
@@ -48,7 +51,11 @@ class Mesh:
             name,
             request_serializer=GetMessageClass(method.input_type).SerializeToString,
             response_deserializer=GetMessageClass(method.output_type).FromString,
-        )(iter([request]) if method.client_streaming else request, metadata=tuple(headers.items()), timeout=10)
+        )(
+            iter([request] * requests) if method.client_streaming else request,
+            metadata=tuple(headers.items()),
+            timeout=10,
+        )
         return await _ended(call, streaming=method.server_streaming)
 
 
@@ -114,6 +121,6 @@ async def test_a_key_of_another_workspace_gets_into_no_method_that_names_one(mes
     unbuilt = {Reason.NOT_BUILT}  # A request that nothing reads names nothing.
     for name, rule in RULES.items():
         if name in METHODS and (rule.shared or rule.collections):
-            error = await mesh.outcome(name, headers)
+            error = await mesh.outcome(name, headers, requests=1)
             assert error is not None, name
             assert error.reason in {Reason.PERMISSION_DENIED} | unbuilt, name

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from grpc.aio import Channel
 from prometheus_client import CollectorRegistry
 from search_samples import DIMENSION, NAME, axis, document, ids, make, near, put, unit_vectors, vector
@@ -17,6 +18,7 @@ from search_samples import DIMENSION, NAME, axis, document, ids, make, near, put
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.errors import (
+    Aborted,
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
@@ -26,12 +28,13 @@ from sensorium.errors import (
     SensoriumError,
     Unimplemented,
 )
-from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
+from sensorium.model.collection import AttributeField, AttributeType, CollectionField, CollectionSpec, CollectionUpdate
 from sensorium.model.content import Content
-from sensorium.model.document import AttributeValue, Document, DocumentView
+from sensorium.model.document import AttributeValue, Document, DocumentMask, DocumentView
 from sensorium.model.embedding import Embedding
-from sensorium.model.names import CollectionName
+from sensorium.model.names import AliasName, CollectionName
 from sensorium.model.search import (
+    ChangeRequest,
     DocumentReference,
     FacetRequest,
     GroupBy,
@@ -127,6 +130,41 @@ async def test_what_is_written_is_found_as_it_was(searcher: Searcher) -> None:
     assert (await searcher.list_documents(NAME, 0, "", DocumentView(embedding=True))).items[1] == found
     assert await searcher.delete_documents(NAME, ["ü/1", "none"]) == 1
     assert await searcher.count_documents(NAME) == 1
+
+
+async def test_aliases_are_the_same_near_and_far(searcher: Searcher) -> None:
+    await make(searcher)
+    name = AliasName("default", "live")
+    alias = await searcher.set_alias(name, NAME)
+    assert (alias.name, alias.collection) == (name, NAME)
+    assert await searcher.get_alias(name) == alias
+    assert (await searcher.list_aliases("default", 0, "")).items == (alias,)
+    assert await searcher.count_documents(name.as_collection) == 0
+    await refused(searcher.delete_collection(NAME, force=True), FailedPrecondition, Reason.COLLECTION_IN_USE)
+    await searcher.delete_alias(name)
+    await refused(searcher.get_alias(name), NotFound, Reason.RESOURCE_NOT_FOUND)
+    await refused(searcher.delete_alias(name), NotFound, Reason.RESOURCE_NOT_FOUND)
+    await refused(searcher.set_alias(name, NONE), NotFound, Reason.COLLECTION_NOT_FOUND)
+
+
+async def test_collections_and_documents_change_in_place(searcher: Searcher) -> None:
+    await make(searcher)
+    await put(searcher, document("a", axis(0)))
+    color = AttributeField("color", AttributeType.STRING)
+    update = CollectionUpdate(NAME, tuple(CollectionField), "new", (color,))
+    changed = await searcher.update_collection(update)
+    assert (changed.description, changed.attributes) == ("new", (color,))
+    stale = replace(update, etag="older")
+    await refused(searcher.update_collection(stale), Aborted, Reason.CONFLICT, "collection.etag")
+    given = (Document("a", tags=("t",), attributes={"color": "red", "x": 1}), Document("none"), Document("\ud800"))
+    outcomes = await searcher.change_documents(ChangeRequest(NAME, given, DocumentMask(True, False, ("color",))))
+    assert [each and type(each) for each in outcomes] == [None, NotFound, InvalidArgument]
+    (found,) = (await searcher.search(near(axis(0), filter="color = 'red'"))).hits
+    assert (found.document.tags, found.document.attributes) == (("t",), {"color": "red"})
+    await refused(
+        searcher.change_documents(ChangeRequest(NAME, given * 2)), InvalidArgument, Reason.TOO_MANY_ITEMS, "documents"
+    )
+    await refused(searcher.change_documents(ChangeRequest(NONE, given)), NotFound, Reason.COLLECTION_NOT_FOUND)
 
 
 async def test_a_repeated_creation_is_harmless_with_its_request_id(searcher: Searcher) -> None:
@@ -556,11 +594,38 @@ async def test_names_of_another_collection_fail_alone(stub: Any, service: Search
     assert [result.error.code for result in response.results] == [3, 5]
 
 
-async def test_aliases_are_not_built_yet(stub: Any, service: Searcher) -> None:
-    request = pb.SearchRequest(parent="workspaces/default/aliases/a")
-    await refused(stub.Search(request), Unimplemented, Reason.NOT_BUILT, "parent")
-    response = await stub.BatchSearch(pb.BatchSearchRequest(requests=[request]))
-    assert [result.error.code for result in response.results] == [12]
+async def test_an_alias_may_be_written_as_alias_or_as_collection(stub: Any, service: Searcher) -> None:
+    await make(service)
+    await put(service, document("a", axis(0)))
+    await service.set_alias(AliasName("default", "live"), NAME)
+    for parent in ("workspaces/default/aliases/live", "aliases/live", "workspaces/default/collections/live"):
+        names = [f"{parent}/documents/a", "documents/a", "aliases/live/documents/a", "collections/live/documents/a"]
+        found = (await stub.BatchGetDocuments(pb.BatchGetDocumentsRequest(parent=parent, names=names))).results
+        assert {each.document.name for each in found} == {"workspaces/default/collections/live/documents/a"}
+        assert (await stub.CountDocuments(pb.CountDocumentsRequest(parent=parent))).count == 1
+        assert (await stub.GetCollection(pb.GetCollectionRequest(name=parent))).collection.name == str(NAME)
+
+
+async def test_masks_name_what_can_change(stub: Any, service: Searcher) -> None:
+    await make(service)
+    await put(service, document("a", axis(0)))
+    named = pb.Collection(name=str(NAME), description="both")
+    changed = (await stub.UpdateCollection(pb.UpdateCollectionRequest(collection=named))).collection
+    assert changed.description == "both"
+    for path in ("dimension", "name", "x"):
+        request = pb.UpdateCollectionRequest(collection=named, update_mask=FieldMask(paths=[path]))
+        await refused(stub.UpdateCollection(request), InvalidArgument, Reason.FIELD_INVALID, "update_mask")
+    for path in ("embedding", "attributes.", "name"):
+        change = pb.BatchUpdateDocumentsRequest(
+            parent=str(NAME), documents=[pb.Document(name="documents/a")], update_mask=FieldMask(paths=[path])
+        )
+        await refused(stub.BatchUpdateDocuments(change), InvalidArgument, Reason.FIELD_INVALID, "update_mask")
+    change = pb.BatchUpdateDocumentsRequest(
+        parent=str(NAME),
+        documents=[pb.Document(name="documents/a", tags=["t"]), pb.Document(name="collections/x/documents/a")],
+    )
+    statuses = (await stub.BatchUpdateDocuments(change)).statuses
+    assert [status.code for status in statuses] == [0, 3]
 
 
 async def test_deletion_takes_names_or_a_filter(stub: Any, service: Searcher) -> None:

@@ -25,7 +25,7 @@ from sensorium.filters.printer import canonical
 from sensorium.filters.python import holds
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.collection import Alias, Collection, CollectionField, CollectionSpec, CollectionUpdate
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import (
@@ -38,9 +38,10 @@ from sensorium.model.embedding import (
     Timings,
     Usage,
 )
-from sensorium.model.names import CollectionName, TagDefinitionName
+from sensorium.model.names import AliasName, CollectionName, TagDefinitionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Facet,
     FacetRequest,
     Hit,
@@ -141,6 +142,50 @@ class MemorySearcher:
     collections: dict[CollectionName, Collection] = field(default_factory=dict)
     documents: dict[CollectionName, dict[str, Document]] = field(default_factory=dict)
     upserts: list[UpsertRequest] = field(default_factory=list)
+    aliases: dict[AliasName, Alias] = field(default_factory=dict)
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        if name not in self.aliases:
+            raise NotFound(f"there is no {name}", reason=Reason.RESOURCE_NOT_FOUND)
+        return self.aliases[name]
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        names = sorted((name for name in self.aliases if name.workspace == workspace), key=str)
+        page, token = _page(names, min(page_size, 2), page_token)
+        return Page(tuple(self.aliases[name] for name in page), token)
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        await self.get_collection(collection)
+        self.aliases[name] = Alias(name, collection, NOW)
+        return self.aliases[name]
+
+    async def delete_alias(self, name: AliasName) -> None:
+        await self.get_alias(name)
+        del self.aliases[name]
+
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        collection = await self.get_collection(update.name)
+        if CollectionField.DESCRIPTION in update.fields:
+            collection = replace(collection, description=update.description)
+        if CollectionField.ATTRIBUTES in update.fields:
+            collection = replace(collection, attributes=(*collection.attributes, *update.attributes))
+        self.collections[update.name] = collection
+        return collection
+
+    async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
+        await self.get_collection(request.collection)
+        return [self._change(request, each) for each in request.documents]
+
+    def _change(self, request: ChangeRequest, given: Document) -> SensoriumError | None:
+        stored, mask = self.documents[request.collection], request.mask
+        if given.id not in stored:
+            return NotFound(f"there is no document {given.id!r}", reason=Reason.DOCUMENT_NOT_FOUND)
+        present = stored[given.id]
+        attributes = given.attributes if mask.attributes else dict(present.attributes)
+        named = {name: given.attributes.get(name) for name in mask.attribute_names}
+        kept = {name: value for name, value in ({**attributes, **named}).items() if value is not None}
+        stored[given.id] = replace(present, tags=given.tags if mask.tags else present.tags, attributes=kept)
+        return None
 
     async def get_collection(self, name: CollectionName) -> Collection:
         if name not in self.collections:
@@ -215,6 +260,10 @@ class MemorySearcher:
         self.upserts.append(request)
         outcomes = [self._write(request.collection, collection, document) for document in request.documents]
         return UpsertResponse(tuple(outcomes), timings=Timings(search_ms=1.0))
+
+    async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        async for request in requests:
+            yield await self.upsert_documents(request)
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         await self.get_collection(collection)

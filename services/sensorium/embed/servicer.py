@@ -5,9 +5,9 @@ from typing import Any
 
 import grpc
 
-from sensorium.embed.in_order import in_order
 from sensorium.embed.model_page import model_page
 from sensorium.embed.service import check_count
+from sensorium.in_order import in_order
 from sensorium.model.embedding import Priority
 from sensorium.model.names import DEFAULT_WORKSPACE, parse_model, parse_workspace
 from sensorium.ports import Embedder

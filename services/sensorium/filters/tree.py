@@ -3,6 +3,7 @@
 Filters have two truth values. A test of a field that a record does not have is false, also `!=`; its negation is true.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -87,3 +88,15 @@ class Match:
 Term = Present | Comparison | OneOf | Contains | Match
 Filter = All | AnyOf | Negation | Term
 EVERYTHING = All()
+
+
+def fields_in(part: Filter) -> Iterator[Field]:
+    """Yield the fields that a filter names, each as often as it stands there."""
+    match part:
+        case All(parts) | AnyOf(parts):
+            for each in parts:
+                yield from fields_in(each)
+        case Negation(inner):
+            yield from fields_in(inner)
+        case _:
+            yield part.field

@@ -2,20 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from sensorium.errors import SensoriumError
 from sensorium.gateway.binding import check_claim, complete
 from sensorium.gateway.contents import EmbeddedContents, embed_contents, relocate
 from sensorium.gateway.limits import Limits
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.in_order import in_order
+from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRole, Timings
-from sensorium.model.names import CollectionName
+from sensorium.model.names import AliasName, CollectionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Page,
     QueryPart,
     SearchPlan,
@@ -27,6 +30,8 @@ from sensorium.model.search import (
 )
 from sensorium.model.vector import Vector
 from sensorium.ports import Embedder, Searcher
+
+STREAM_DEPTH = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,30 @@ class ReadySearch:
             return found
         timings = _merge(self.embedded.timings, found.timings, started)
         return replace(found, usage=self.embedded.usage, timings=timings)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyUpsert:
+    """A write whose contents are embedded; `embedded` is None when it brought none."""
+
+    request: UpsertRequest
+    started: float
+    embedded: EmbeddedContents | None = None
+
+    def with_vectors(self) -> tuple[dict[int, Document], list[SensoriumError | None]]:
+        """Return the documents that can be written by their place, and what is wrong with the content of each."""
+        results = self.embedded.results if self.embedded else {}
+        outcomes: list[SensoriumError | None] = [None] * len(self.request.documents)
+        documents: dict[int, Document] = {}
+        for index, document in enumerate(self.request.documents):
+            match results.get(_content_field(index)):
+                case SensoriumError() as error:
+                    outcomes[index] = error
+                case Embedding() as embedding:
+                    documents[index] = replace(document, source=embedding)
+                case None:
+                    documents[index] = document
+        return documents, outcomes
 
 
 class EmbeddingSearcher:
@@ -80,9 +109,29 @@ class EmbeddingSearcher:
             spec = complete(spec, await self._embedder.model(spec.model))
         return await self._searcher.create_collection(name, spec, request_id=request_id)
 
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        """Change a collection. Raises Aborted when it changed since its etag was read."""
+        return await self._searcher.update_collection(update)
+
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
         await self._searcher.delete_collection(name, force=force)
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        """Return one alias. Raises NotFound."""
+        return await self._searcher.get_alias(name)
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        """Return a page of the workspace's aliases, by id."""
+        return await self._searcher.list_aliases(workspace, page_size, page_token)
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        """Point an alias at a collection for all calls that begin later."""
+        return await self._searcher.set_alias(name, collection)
+
+    async def delete_alias(self, name: AliasName) -> None:
+        """Delete an alias; the collection stays. Raises NotFound."""
+        await self._searcher.delete_alias(name)
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView
@@ -105,6 +154,10 @@ class EmbeddingSearcher:
         """Return the number of selected documents."""
         return await self._searcher.count_documents(collection, selection)
 
+    async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
+        """Change tags and attributes of documents; nothing is embedded."""
+        return await self._searcher.change_documents(request)
+
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed."""
         return await self._searcher.delete_documents(collection, ids)
@@ -118,22 +171,13 @@ class EmbeddingSearcher:
 
         A document whose content cannot be embedded gets that error; the others are written.
         """
-        self._limits.check_upsert(request)
-        contents = {
-            _content_field(index): document.source
-            for index, document in enumerate(request.documents)
-            if isinstance(document.source, Content)
-        }
-        if not contents:
-            return await self._searcher.upsert_documents(request)
-        started = time.monotonic()
-        collection = await self._searcher.get_collection(request.collection)
-        check_claim(collection, request.model, request.model_revision)
-        embedded = await embed_contents(
-            self._embedder, collection, contents, EmbedRole.DOCUMENT, priority=request.priority
-        )
-        written = await self._write(request, collection, embedded)
-        return replace(written, usage=embedded.usage, timings=_merge(embedded.timings, written.timings, started))
+        return await self._write(await self._embedded(request))
+
+    async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        """Yield the outcome of each request, in order: a few are embedded at once, and written one after another."""
+        async with aclosing(in_order(requests, self._embedded, depth=STREAM_DEPTH)) as ready:
+            async for each in ready:
+                yield await self._write(each)
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Embed the contents of the query in one call and search.
@@ -189,33 +233,38 @@ class EmbeddingSearcher:
         except SensoriumError as error:
             return error
 
-    async def _write(
-        self, request: UpsertRequest, collection: Collection, embedded: EmbeddedContents
-    ) -> UpsertResponse:
-        """Write the documents that have vectors; the others keep the error of their content."""
-        outcomes: list[SensoriumError | None] = [None] * len(request.documents)
-        documents: dict[int, Document] = {}
-        for index, document in enumerate(request.documents):
-            match embedded.results.get(_content_field(index)):
-                case SensoriumError() as error:
-                    outcomes[index] = error
-                case Embedding() as embedding:
-                    documents[index] = replace(document, source=embedding)
-                case None:
-                    documents[index] = document
-        if not documents:
-            return UpsertResponse(tuple(outcomes))
-        response = await self._searcher.upsert_documents(
-            replace(
-                request,
-                documents=tuple(documents.values()),
-                model=collection.model,
-                model_revision=collection.model_revision,
-            )
+    async def _embedded(self, request: UpsertRequest) -> ReadyUpsert:
+        """Return the write with vectors in the place of its contents, embedded in one call."""
+        self._limits.check_upsert(request)
+        started = time.monotonic()
+        contents = {
+            _content_field(index): document.source
+            for index, document in enumerate(request.documents)
+            if isinstance(document.source, Content)
+        }
+        if not contents:
+            return ReadyUpsert(request, started)
+        collection = await self._searcher.get_collection(request.collection)
+        check_claim(collection, request.model, request.model_revision)
+        embedded = await embed_contents(
+            self._embedder, collection, contents, EmbedRole.DOCUMENT, priority=request.priority
         )
+        bound = replace(request, model=collection.model, model_revision=collection.model_revision)
+        return ReadyUpsert(bound, started, embedded)
+
+    async def _write(self, ready: ReadyUpsert) -> UpsertResponse:
+        """Write the documents that have vectors; the others keep the error of their content."""
+        if ready.embedded is None:
+            return await self._searcher.upsert_documents(ready.request)
+        documents, outcomes = ready.with_vectors()
+        response = UpsertResponse(())
+        if documents:
+            request = replace(ready.request, documents=tuple(documents.values()))
+            response = await self._searcher.upsert_documents(request)
         for sent, (index, outcome) in enumerate(zip(documents, response.outcomes, strict=True)):
             outcomes[index] = outcome and relocate(outcome, f"documents[{sent}]", f"documents[{index}]")
-        return replace(response, outcomes=tuple(outcomes))
+        timings = _merge(ready.embedded.timings, response.timings, ready.started)
+        return UpsertResponse(tuple(outcomes), ready.embedded.usage, timings)
 
 
 def _content_field(index: int) -> str:

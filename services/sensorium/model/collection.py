@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from sensorium.model.names import AliasName, CollectionName
 from sensorium.model.vector import Metric
 
 
@@ -55,3 +56,40 @@ class Collection:
     document_count: int = 0
     pending_count: int = 0
     etag: str = ""
+
+
+class CollectionField(StrEnum):
+    """What of a collection can change."""
+
+    DESCRIPTION = "description"
+    ATTRIBUTES = "attributes"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionUpdate:
+    """Asks to change a collection.
+
+    Attributes:
+        name: The collection.
+        fields: What changes.
+        description: What it is for.
+        attributes: What it declares besides what it declares already.
+        etag: If it is not empty, the change is refused when the collection has another.
+        request_id: A repeat with the same one, which is not empty, changes nothing.
+    """
+
+    name: CollectionName
+    fields: tuple[CollectionField, ...]
+    description: str = ""
+    attributes: tuple[AttributeField, ...] = ()
+    etag: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that stands for a collection."""
+
+    name: AliasName
+    collection: CollectionName
+    update_time: datetime

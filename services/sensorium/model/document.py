@@ -32,6 +32,21 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentMask:
+    """Chooses what of a document changes.
+
+    Attributes:
+        tags: All its tags.
+        attributes: All its attributes.
+        attribute_names: These attributes; one that has no new value is removed.
+    """
+
+    tags: bool = True
+    attributes: bool = True
+    attribute_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentView:
     """Chooses what of a document is returned; empty `attribute_names` means all."""
 

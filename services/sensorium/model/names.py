@@ -16,7 +16,8 @@ ID_PATTERN = r"[a-z][a-z0-9_-]{0,62}"
 _ID = re.compile(ID_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORKSPACE = re.compile(rf"workspaces/({ID_PATTERN})")
-_COLLECTION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?collections/({ID_PATTERN})")
+_COLLECTION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?(?:collections|aliases)/({ID_PATTERN})")
+_ALIAS = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?aliases/({ID_PATTERN})")
 _TAG_DEFINITION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?tagDefinitions/({ID_PATTERN})")
 _SCOPED = re.compile(r"(?:workspaces/[^/]+/)?(?:collections|aliases)/([^/]+)(?:/.*)?", re.DOTALL)
 _MODEL = re.compile(r"(?:workspaces/([a-z][a-z0-9_-]{0,62})/)?models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
@@ -24,7 +25,7 @@ _MODEL = re.compile(r"(?:workspaces/([a-z][a-z0-9_-]{0,62})/)?models/([A-Za-z0-9
 
 @dataclass(frozen=True, slots=True)
 class CollectionName:
-    """The name of a collection."""
+    """The name of a collection, or that of an alias in its place: they share their ids."""
 
     workspace: str
     id: str
@@ -34,7 +35,7 @@ class CollectionName:
 
     @staticmethod
     def parse(name: str, field: str = "name") -> "CollectionName":
-        """Read `[workspaces/{workspace}/]collections/{collection}`.
+        """Read `[workspaces/{workspace}/]collections/{collection}`, or the name of an alias.
 
         Raises:
             InvalidArgument: It does not follow the pattern; names `field`.
@@ -54,10 +55,40 @@ class CollectionName:
         Raises:
             InvalidArgument: It does not follow the pattern, or names another collection.
         """
-        for prefix in ("documents/", f"{self}/documents/", f"collections/{self.id}/documents/"):
+        alias = AliasName(self.workspace, self.id)
+        for owner in ("", f"{self}/", f"collections/{self.id}/", f"{alias}/", f"aliases/{self.id}/"):
+            prefix = f"{owner}documents/"
             if name.startswith(prefix):
                 return check_document_id(name.removeprefix(prefix), field)
         raise _invalid(name, f"documents/{{document}} or {self}/documents/{{document}}", field)
+
+
+@dataclass(frozen=True, slots=True)
+class AliasName:
+    """The name of an alias."""
+
+    workspace: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"workspaces/{self.workspace}/aliases/{self.id}"
+
+    @staticmethod
+    def parse(name: str, field: str = "name") -> "AliasName":
+        """Read `[workspaces/{workspace}/]aliases/{alias}`.
+
+        Raises:
+            InvalidArgument: It does not follow the pattern; names `field`.
+        """
+        match = _ALIAS.fullmatch(name)
+        if not match:
+            raise _invalid(name, "[workspaces/{workspace}/]aliases/{alias}", field)
+        return AliasName(match[1] or DEFAULT_WORKSPACE, match[2])
+
+    @property
+    def as_collection(self) -> CollectionName:
+        """The name by which it stands in the place of a collection."""
+        return CollectionName(self.workspace, self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Content
-from sensorium.model.document import AttributeValue, Document, DocumentView
+from sensorium.model.document import AttributeValue, Document, DocumentMask, DocumentView
 from sensorium.model.embedding import Priority, Timings, Usage
 from sensorium.model.names import CollectionName
 from sensorium.model.vector import SparseVector, Vector
@@ -156,6 +156,15 @@ class UpsertRequest:
     model: str = ""
     model_revision: str = ""
     priority: Priority = Priority.INTERACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """Asks to change tags and attributes of documents, whose other fields are not looked at."""
+
+    collection: CollectionName
+    documents: tuple[Document, ...]
+    mask: DocumentMask = DocumentMask()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,22 @@
 """The search service of another process, behind the same port as the one in this process."""
 
 import uuid
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 
 import grpc
 
 from sensorium import context
 from sensorium.context import Stage
 from sensorium.errors import InvalidArgument, SensoriumError
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.names import CollectionName
+from sensorium.model.names import AliasName, CollectionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Page,
     SearchPlan,
     SearchRequest,
@@ -22,9 +26,11 @@ from sensorium.model.search import (
     UpsertResponse,
 )
 from sensorium.ports import Searcher
-from sensorium.rpc.codec.collection import collection_from_proto, spec_to_proto
+from sensorium.rpc.codec.change import change_to_proto, outcomes_from_proto
+from sensorium.rpc.codec.collection import alias_from_proto, collection_from_proto, spec_to_proto, update_to_proto
 from sensorium.rpc.codec.document import document_from_proto, result_from_proto, view_to_proto
 from sensorium.rpc.codec.search import (
+    Faults,
     filter_to_proto,
     found_from_proto,
     plan_from_proto,
@@ -38,20 +44,25 @@ from sensorium.rpc.codec.search import (
 from sensorium.v1 import search_service_pb2 as pb
 from sensorium.v1.search_service_pb2_grpc import SearchServiceStub
 
-# Methods that may be repeated when the service is away, for the channel factory. Creating and deleting a collection
-# are not: the repeat of one that succeeded would report an error.
+# Methods that may be repeated when the service is away, for the channel factory. Deleting a collection or an alias is
+# not among them: the repeat of one that succeeded would report an error.
 REPEATABLE = {
     "sensorium.v1.SearchService": (
         "GetCollection",
         "ListCollections",
         "CreateCollection",
+        "UpdateCollection",
         "BatchGetDocuments",
         "ListDocuments",
         "CountDocuments",
         "UpsertDocuments",
+        "BatchUpdateDocuments",
         "Search",
         "BatchSearch",
         "ExplainSearch",
+        "GetAlias",
+        "ListAliases",
+        "SetAlias",
     )
 }
 
@@ -88,9 +99,34 @@ class SearchClient(Searcher):
         )
         return collection_from_proto(response.collection)
 
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        """Change a collection; one request id for all repeats of the call makes them harmless. Raises Aborted."""
+        message = update_to_proto(replace(update, request_id=update.request_id or uuid.uuid4().hex))
+        return collection_from_proto((await self._stub.UpdateCollection(message)).collection)
+
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         """Delete a collection. Raises FailedPrecondition when it holds documents and `force` is false."""
         await self._stub.DeleteCollection(pb.DeleteCollectionRequest(name=str(name), force=force))
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        """Return one alias. Raises NotFound."""
+        return alias_from_proto((await self._stub.GetAlias(pb.GetAliasRequest(name=str(name)))).alias)
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        """Return a page of the workspace's aliases, by id."""
+        response = await self._stub.ListAliases(
+            pb.ListAliasesRequest(parent=f"workspaces/{workspace}", page_size=page_size, page_token=page_token)
+        )
+        return Page(tuple(map(alias_from_proto, response.aliases)), response.next_page_token)
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        """Point an alias at a collection for all calls that begin later. Raises AlreadyExists for a collection's id."""
+        request = pb.SetAliasRequest(alias=pb.Alias(name=str(name), collection=str(collection)))
+        return alias_from_proto((await self._stub.SetAlias(request)).alias)
+
+    async def delete_alias(self, name: AliasName) -> None:
+        """Delete an alias; the collection stays. Raises NotFound."""
+        await self._stub.DeleteAlias(pb.DeleteAliasRequest(name=str(name)))
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView
@@ -142,6 +178,25 @@ class SearchClient(Searcher):
         response = upserted_from_proto(await self._stub.UpsertDocuments(message), faults)
         context.record(Stage.SEARCH, response.timings.search_ms / 1e3)
         return response
+
+    async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        """Yield the outcome of each request as soon as it is durable, in order."""
+        faults: deque[Faults] = deque()
+
+        async def messages() -> AsyncIterator[pb.StreamUpsertDocumentsRequest]:
+            async for request in requests:
+                message, unsendable = upsert_to_proto(request)
+                faults.append(unsendable)
+                yield pb.StreamUpsertDocumentsRequest(request=message)
+
+        async with aclosing(self._stub.StreamUpsertDocuments(messages())) as responses:
+            async for response in responses:
+                yield upserted_from_proto(response.response, faults.popleft())
+
+    async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
+        """Change tags and attributes; what is None is durable and visible to searches on return, in order."""
+        message, faults = change_to_proto(request)
+        return outcomes_from_proto((await self._stub.BatchUpdateDocuments(message)).statuses, faults)
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed."""

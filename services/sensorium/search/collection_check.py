@@ -3,7 +3,7 @@
 import re
 
 from sensorium.errors import InvalidArgument
-from sensorium.model.collection import AttributeField, CollectionSpec
+from sensorium.model.collection import AttributeField, CollectionSpec, CollectionUpdate
 from sensorium.model.text_check import check_text
 from sensorium.settings import SearchSettings
 
@@ -17,12 +17,28 @@ def check_spec(spec: CollectionSpec, limits: SearchSettings) -> None:
         InvalidArgument: Names the field at fault.
     """
     _check_dimension(spec, limits.max_dimension)
-    if len(spec.description) > limits.max_description_chars:
-        raise _invalid("description", f"it has {len(spec.description)} of {limits.max_description_chars} characters")
-    check_text(spec.description, "collection.description")
+    _check_description(spec.description, limits.max_description_chars)
     for name in (spec.model, spec.model_revision):
         check_text(name, "collection.model")
     _check_attributes(spec.attributes, limits.max_declared_attributes)
+
+
+def check_update(update: CollectionUpdate, limits: SearchSettings) -> None:
+    """Refuse what no collection can become.
+
+    Raises:
+        InvalidArgument: Names the field at fault.
+    """
+    if not update.fields:
+        raise InvalidArgument("update_mask: there is nothing to change", field="update_mask")
+    _check_description(update.description, limits.max_description_chars)
+    _check_attributes(update.attributes, limits.max_declared_attributes)
+
+
+def _check_description(description: str, most: int) -> None:
+    if len(description) > most:
+        raise _invalid("description", f"it has {len(description)} of {most} characters")
+    check_text(description, "collection.description")
 
 
 def _check_dimension(spec: CollectionSpec, largest: int) -> None:

@@ -4,13 +4,13 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from sensorium.model.collection import AttributeField, AttributeType, Collection, CollectionSpec
 from sensorium.model.names import CollectionName
 from sensorium.model.vector import Metric
-from sensorium.search.tables import collections, documents, tombstones
+from sensorium.search.tables import aliases, collections, documents, tombstones
 from sensorium.storage import moments
 
 LIVE = collections.c.delete_time.is_(None)
@@ -26,6 +26,7 @@ class StoredCollection:
         collection: What clients see.
         last_seq: The sequence number of its last change.
         pruned_seq: Tombstones up to this number are gone.
+        update_request: The id of the request that changed it last.
     """
 
     key: int
@@ -33,6 +34,12 @@ class StoredCollection:
     collection: Collection
     last_seq: int
     pruned_seq: int
+    update_request: str = ""
+
+    @property
+    def name(self) -> CollectionName:
+        """Its name, never that of an alias."""
+        return CollectionName(self.collection.workspace, self.collection.id)
 
 
 def get(connection: Connection, name: CollectionName) -> StoredCollection:
@@ -41,11 +48,15 @@ def get(connection: Connection, name: CollectionName) -> StoredCollection:
     Raises:
         NotFound: COLLECTION_NOT_FOUND.
     """
-    named = (collections.c.workspace == name.workspace) & (collections.c.id == name.id)
-    row = connection.execute(select(collections).where(named, LIVE)).one_or_none()
+    row = find(connection, name)
     if row is None:
         raise missing(name)
     return _from_row(row)
+
+
+def find(connection: Connection, name: CollectionName) -> Row[tuple[Any, ...]] | None:
+    """Return the row of a collection; None when there is none of this name."""
+    return connection.execute(select(collections).where(_named(name), LIVE)).one_or_none()
 
 
 def by_key(connection: Connection, key: int) -> StoredCollection:
@@ -74,14 +85,16 @@ def create(connection: Connection, name: CollectionName, spec: CollectionSpec, r
     """Create a collection; `spec` is complete. A repeat with the same `request_id`, not empty, returns what is there.
 
     Raises:
-        AlreadyExists: One of this name exists, and another request created it.
+        AlreadyExists: One of this name exists, and another request created it; or an alias has the id.
     """
-    named = (collections.c.workspace == name.workspace) & (collections.c.id == name.id)
-    existing = connection.execute(select(collections).where(named, LIVE)).one_or_none()
+    existing = find(connection, name)
     if existing:
         if request_id and existing.create_request == request_id:
             return _from_row(existing).collection
         raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
+    same_id = (aliases.c.workspace == name.workspace) & (aliases.c.id == name.id)
+    if connection.execute(select(aliases.c.id).where(same_id)).first():
+        raise AlreadyExists(f"an alias has the id {name.id!r}", metadata={"resource": str(name)})
     now = moments.now()
     connection.execute(
         insert(collections).values(
@@ -106,14 +119,31 @@ def create(connection: Connection, name: CollectionName, spec: CollectionSpec, r
     return get(connection, name).collection
 
 
+def change(
+    connection: Connection, stored: StoredCollection, description: str, attributes: tuple[AttributeField, ...], by: str
+) -> Collection:
+    """Change a collection on the request `by`."""
+    values = {
+        "description": description,
+        "attributes": {each.field: each.type.value for each in attributes},
+        "etag": uuid.uuid4().hex,
+        "update_request": by,
+        "update_time": moments.now(),
+    }
+    connection.execute(update(collections).where(collections.c.key == stored.key).values(values))
+    return by_key(connection, stored.key).collection
+
+
 def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> str:
     """Delete a collection at once and return its uid; `purge` removes what is left of it.
 
     Raises:
         NotFound: COLLECTION_NOT_FOUND.
-        FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false.
+        FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false; COLLECTION_IN_USE, when
+            an alias stands for it.
     """
     stored = get(connection, name)
+    _check_unused(connection, name, stored.key)
     count = stored.collection.document_count
     if count and not force:
         raise FailedPrecondition(
@@ -153,6 +183,22 @@ def missing(name: CollectionName) -> NotFound:
     return NotFound(f"there is no {name}", reason=Reason.COLLECTION_NOT_FOUND, metadata={"collection": str(name)})
 
 
+def _named(name: CollectionName) -> ColumnElement[bool]:
+    return (collections.c.workspace == name.workspace) & (collections.c.id == name.id)
+
+
+def _check_unused(connection: Connection, name: CollectionName, key: int) -> None:
+    named = select(aliases.c.id).where(aliases.c.collection == key).order_by(aliases.c.id)
+    found = list(connection.execute(named).scalars())
+    if found:
+        shown = ", ".join(found)
+        raise FailedPrecondition(
+            f"aliases stand for {name}: {shown}; point them elsewhere or delete them first",
+            reason=Reason.COLLECTION_IN_USE,
+            metadata={"aliases": shown},
+        )
+
+
 def _from_row(row: Row[tuple[Any, ...]]) -> StoredCollection:
     fields = tuple(AttributeField(name, AttributeType(kind)) for name, kind in row.attributes.items())
     collection = Collection(
@@ -169,4 +215,4 @@ def _from_row(row: Row[tuple[Any, ...]]) -> StoredCollection:
         document_count=row.document_count,
         etag=row.etag,
     )
-    return StoredCollection(row.key, row.uid, collection, row.last_seq, row.pruned_seq)
+    return StoredCollection(row.key, row.uid, collection, row.last_seq, row.pruned_seq, row.update_request)

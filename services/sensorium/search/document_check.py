@@ -2,19 +2,19 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sensorium.errors import FailedPrecondition, InvalidArgument, Reason, Unimplemented
 from sensorium.model.collection import AttributeType, Collection
 from sensorium.model.content import Content
-from sensorium.model.document import AttributeValue, Document
+from sensorium.model.document import AttributeValue, Document, DocumentMask
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import check_document_id
 from sensorium.model.text_check import check_text
 from sensorium.model.vector import FLOAT32_LE
 from sensorium.search.attribute_json import TYPES, Json, to_json
-from sensorium.search.documents import NewDocument
+from sensorium.search.documents import DocumentChange, NewDocument
 from sensorium.search.token_json import tokens_to_json
 from sensorium.search.vector_check import checked_components
 from sensorium.settings import SearchSettings
@@ -53,14 +53,47 @@ class DocumentCheck:
             Unimplemented: It brings sparse or multi-vectors.
         """
         tags = self._tags(document.tags, f"{field}.tags")
-        attributes = self._attributes(document.attributes, f"{field}.attributes")
+        attributes = self._values(document.attributes, f"{field}.attributes")
+        self.check_whole(attributes, f"{field}.attributes")
         return NewDocument(
             id=checked_id(document.id, f"{field}.name"),
             components=self._components(document, field),
             tags=tags,
             attributes=attributes,
-            tokens=tokens_to_json(tags, attributes, self._collection.attributes),
+            tokens=self.tokens(tags, attributes),
         )
+
+    def change(self, document: Document, mask: DocumentMask, field: str) -> DocumentChange:
+        """Return what of `document` is to be changed; the whole that comes of it is for `check_whole`.
+
+        Raises:
+            InvalidArgument: A name, a tag or an attribute is wrong; names the field below `field`.
+        """
+        whole, names = mask.attributes, mask.attribute_names
+        given = {name: value for name, value in document.attributes.items() if whole or name in names}
+        return DocumentChange(
+            id=checked_id(document.id, f"{field}.name"),
+            tags=self._tags(document.tags, f"{field}.tags") if mask.tags else None,
+            attributes=self._values(given, f"{field}.attributes"),
+            removed=None if whole else frozenset(names) - given.keys(),
+        )
+
+    def check_whole(self, attributes: Mapping[str, Json], field: str) -> None:
+        """Refuse attributes that are too many, or too large together.
+
+        Raises:
+            InvalidArgument: Names `field`.
+        """
+        if len(attributes) > self._limits.max_attributes:
+            raise _invalid(field, f"{len(attributes)} attributes, the limit is {self._limits.max_attributes}")
+        if attributes:
+            size = len(json.dumps(attributes, ensure_ascii=False, separators=(",", ":")).encode())
+            if size > self._limits.max_attributes_bytes:
+                raise _invalid(field, f"{size} bytes in all, the limit is {self._limits.max_attributes_bytes}")
+
+    def tokens(self, tags: Sequence[str], attributes: dict[str, Json]) -> dict[str, str]:
+        """Return the tokens that filters compare."""
+        return tokens_to_json(tags, attributes, self._collection.attributes)
 
     def _components(self, document: Document, field: str) -> bytes:
         match document.source:
@@ -90,15 +123,8 @@ class DocumentCheck:
             raise _invalid(field, "a tag stands twice")
         return tags
 
-    def _attributes(self, attributes: Mapping[str, AttributeValue], field: str) -> dict[str, Json]:
-        if len(attributes) > self._limits.max_attributes:
-            raise _invalid(field, f"{len(attributes)} attributes, the limit is {self._limits.max_attributes}")
-        stored = {name: self._attribute(name, value, f"{field}[{name!r}]") for name, value in attributes.items()}
-        if stored:
-            size = len(json.dumps(stored, ensure_ascii=False, separators=(",", ":")).encode())
-            if size > self._limits.max_attributes_bytes:
-                raise _invalid(field, f"{size} bytes in all, the limit is {self._limits.max_attributes_bytes}")
-        return stored
+    def _values(self, attributes: Mapping[str, AttributeValue], field: str) -> dict[str, Json]:
+        return {name: self._attribute(name, value, f"{field}[{name!r}]") for name, value in attributes.items()}
 
     def _attribute(self, name: str, value: AttributeValue, field: str) -> Json:
         if not 1 <= len(name) <= MAX_ATTRIBUTE_NAME_CHARS:

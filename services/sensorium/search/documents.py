@@ -1,12 +1,13 @@
 """What the store says of documents, in SQL."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
+from sensorium.errors import Aborted, NotFound, Reason, SensoriumError
 from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
@@ -37,6 +38,34 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What of a document changes.
+
+    Attributes:
+        id: The document.
+        tags: Its new tags; None leaves them.
+        attributes: New values.
+        removed: Attributes to take away; None means all that have no new value.
+    """
+
+    id: str
+    tags: Sequence[str] | None
+    attributes: dict[str, Json]
+    removed: frozenset[str] | None
+
+    def made_of(self, present: NewDocument) -> NewDocument:
+        """Return the document as it becomes, with the tokens that it had."""
+        gone = present.attributes.keys() if self.removed is None else self.removed
+        kept = {name: value for name, value in present.attributes.items() if name not in gone}
+        tags = present.tags if self.tags is None else self.tags
+        return replace(present, tags=tags, attributes=kept | self.attributes)
+
+
+class Redeclared(Aborted):
+    """The collection declares more than when documents were checked for it: they must be checked again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """How many documents were written or deleted, and the collection's sequence number after it."""
 
@@ -51,13 +80,52 @@ class _Present:
     create_time: int
 
 
-def put(connection: Connection, name: CollectionName, uid: str, new: Sequence[NewDocument]) -> Written:
-    """Create or replace documents of the collection `uid`; ids stand once in `new`.
+def put(connection: Connection, checked_for: StoredCollection, new: Sequence[NewDocument]) -> Written:
+    """Create or replace documents; ids stand once in `new`.
 
     Raises:
         NotFound: The collection is gone, also when another has taken its name.
+        Redeclared: It declares more than `checked_for`.
     """
-    stored = _same(connection, name, uid)
+    return _write(connection, _undisturbed(connection, checked_for), new)
+
+
+def change(
+    connection: Connection,
+    checked_for: StoredCollection,
+    changes: Sequence[DocumentChange],
+    finished: Callable[[NewDocument, int], NewDocument],
+) -> tuple[Written, list[SensoriumError | None]]:
+    """Make changes in order and leave vectors alone; return what came of each.
+
+    Args:
+        connection: Of a transaction.
+        checked_for: The collection.
+        changes: The changes; an id may stand several times.
+        finished: Returns a document with the tokens of what it became by the change at a place, or raises
+            InvalidArgument.
+
+    Raises:
+        NotFound: The collection is gone.
+        Redeclared: It declares more than `checked_for`.
+    """
+    stored = _undisturbed(connection, checked_for)
+    present = _whole(connection, stored, list({each.id for each in changes}))
+    changed: dict[str, NewDocument] = {}
+    outcomes: list[SensoriumError | None] = []
+    for place, each in enumerate(changes):
+        try:
+            if each.id not in present:
+                raise no_document(stored.name, each.id)
+            present[each.id] = changed[each.id] = finished(each.made_of(present[each.id]), place)
+            outcomes.append(None)
+        except SensoriumError as error:
+            outcomes.append(error)
+    written = _write(connection, stored, list(changed.values())) if changed else Written(0, stored.last_seq)
+    return written, outcomes
+
+
+def _write(connection: Connection, stored: StoredCollection, new: Sequence[NewDocument]) -> Written:
     present = {each.id: each for each in _present(connection, stored.key, [each.id for each in new])}
     now = moments.now()
     # New keys come before the tombstones of the old ones, so that an index never holds neither.
@@ -83,13 +151,13 @@ def put(connection: Connection, name: CollectionName, uid: str, new: Sequence[Ne
     return _note(connection, stored.key, first + len(new) + len(present) - 1, len(new), len(new) - len(present))
 
 
-def remove(connection: Connection, name: CollectionName, uid: str, ids: Sequence[str]) -> Written:
-    """Delete documents of the collection `uid`; ids that do not exist are passed over.
+def remove(connection: Connection, meant: StoredCollection, ids: Sequence[str]) -> Written:
+    """Delete documents; ids that do not exist are passed over.
 
     Raises:
         NotFound: The collection is gone.
     """
-    stored = _same(connection, name, uid)
+    stored = _same(connection, meant)
     present = list(_present(connection, stored.key, ids))
     if not present:
         return Written(0, stored.last_seq)
@@ -99,14 +167,14 @@ def remove(connection: Connection, name: CollectionName, uid: str, ids: Sequence
 
 
 def remove_matching(
-    connection: Connection, name: CollectionName, uid: str, part: Filter, *, seqs: range, limit: int
+    connection: Connection, meant: StoredCollection, part: Filter, *, seqs: range, limit: int
 ) -> tuple[Written, int]:
     """Delete up to `limit` documents that satisfy `part`, with sequence numbers in `seqs`; return where to go on.
 
     Raises:
         NotFound: The collection is gone.
     """
-    stored = _same(connection, name, uid)
+    stored = _same(connection, meant)
     between = documents.c.seq.between(seqs.start, seqs.stop - 1)
     chosen = select(documents.c.id, documents.c.key, documents.c.create_time).order_by(documents.c.seq).limit(limit)
     rows = connection.execute(chosen.where(satisfying(stored, part), between)).all()
@@ -193,11 +261,35 @@ def components(connection: Connection, stored: StoredCollection, ids: Sequence[s
     }
 
 
-def _same(connection: Connection, name: CollectionName, uid: str) -> StoredCollection:
-    stored = get(connection, name)
-    if stored.uid != uid:
-        raise missing(name)
+def no_document(collection: CollectionName, document_id: str) -> NotFound:
+    """Return the error for a document that does not exist."""
+    name = collection.document(document_id)
+    return NotFound(f"there is no {name}", reason=Reason.DOCUMENT_NOT_FOUND, metadata={"document": name})
+
+
+def _same(connection: Connection, meant: StoredCollection) -> StoredCollection:
+    stored = get(connection, meant.name)
+    if stored.uid != meant.uid:
+        raise missing(meant.name)
     return stored
+
+
+def _undisturbed(connection: Connection, checked_for: StoredCollection) -> StoredCollection:
+    stored = _same(connection, checked_for)
+    if stored.collection.attributes != checked_for.collection.attributes:
+        raise Redeclared(f"{stored.name} was changed meanwhile")
+    return stored
+
+
+def _whole(connection: Connection, stored: StoredCollection, ids: Sequence[str]) -> dict[str, NewDocument]:
+    """Return the documents that exist as they are stored, by id."""
+    columns = (documents.c.id, documents.c.tags, documents.c.attributes, documents.c.tokens, dense_vectors.c.components)
+    mine = select(*columns).join_from(documents, dense_vectors).where(documents.c.collection == stored.key)
+    return {
+        row.id: NewDocument(row.id, row.components, row.tags, row.attributes, row.tokens)
+        for chunk in _chunks(ids)
+        for row in connection.execute(mine.where(documents.c.id.in_(chunk)))
+    }
 
 
 def _present(connection: Connection, collection: int, ids: Sequence[str]) -> Iterator[_Present]:

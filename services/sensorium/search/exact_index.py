@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.filters.python import Record, holds
-from sensorium.filters.tree import EVERYTHING, Filter
+from sensorium.filters.tree import EVERYTHING, Filter, fields_in
 from sensorium.model.vector import Metric
+from sensorium.search.filter_fields import fields_of, undeclared
 from sensorium.search.geometry import scores, unit_rows
 from sensorium.search.index import Keys, Nearest, Vectors, VectorSpace
 
@@ -18,6 +19,7 @@ class ExactIndex:
 
     def __init__(self, space: VectorSpace) -> None:
         self._metric = space.metric
+        self._fields = {field.key for field in fields_of(space.attributes)}
         self._rows: dict[int, int] = {}
         self._keys = np.empty(0, np.int64)
         self._vectors = np.empty((0, space.dimension), np.float32)
@@ -89,6 +91,9 @@ class ExactIndex:
         rows = np.arange(self.count)
         if part == EVERYTHING:
             return rows
+        for field in fields_in(part):
+            if field.key not in self._fields:
+                raise undeclared(field)
         return rows[[holds(part, self._records[key]) for key in self._keys[: self.count].tolist()]]
 
     def _grow(self, rows: int) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from sensorium.filters.fields import Field, Fields
+from sensorium.filters.inexpressible import Inexpressible
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.document import AttributeValue, Document
 
@@ -42,3 +43,8 @@ def record_of(document: Document) -> Mapping[str, AttributeValue]:
     if document.create_time and document.update_time:
         own |= {"create_time": document.create_time, "update_time": document.update_time}
     return own | {f"{PREFIX}{name}": value for name, value in document.attributes.items()}
+
+
+def undeclared(field: Field) -> Inexpressible:
+    """Return why an index that was made before an attribute was declared cannot take a filter that names it."""
+    return Inexpressible(f"{field.name}, which was declared after the index was made")

@@ -90,6 +90,12 @@ class Library:
         except IndexUnusable:  # Whoever searches will see why.
             return 0
 
+    async def reread(self, name: CollectionName) -> None:
+        """Let later searches know of a change to a collection itself; its index stays as it was made."""
+        async with self._turns[name]:
+            if opened := self._open.get(name):
+                opened.stored = await self._store.read(lambda connection: collections.get(connection, name))
+
     async def tidy(self) -> None:
         """Remove the indexes of collections that are gone; before any collection is made or used."""
         known = await self._store.read(collections.uids)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import replace
 from functools import partial
@@ -14,16 +14,16 @@ from sqlalchemy import Connection
 
 from sensorium import context
 from sensorium.context import Stage
-from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError, Unimplemented
+from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.filters.printer import canonical
-from sensorium.filters.tree import Filter
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
-from sensorium.model.names import CollectionName, check_id
+from sensorium.model.names import AliasName, CollectionName, check_id
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Page,
     SearchPlan,
     SearchRequest,
@@ -32,27 +32,29 @@ from sensorium.model.search import (
     UpsertRequest,
     UpsertResponse,
 )
-from sensorium.search import collections, documents, matches, ranking
-from sensorium.search.collection_check import check_spec
+from sensorium.search import collections, declaring, documents, matches, ranking
+from sensorium.search.alias_book import AliasBook
+from sensorium.search.collection_check import check_spec, check_update
 from sensorium.search.collections import StoredCollection
-from sensorium.search.document_check import DocumentCheck, checked_id
-from sensorium.search.documents import NewDocument
+from sensorium.search.declaring import change_step
+from sensorium.search.document_check import checked_id
+from sensorium.search.documents import no_document
 from sensorium.search.explanation import explain
 from sensorium.search.library import Library
 from sensorium.search.open_collection import OpenCollection
 from sensorium.search.query import query_vector, references
 from sensorium.search.ranking import CheckedSearch, Ranked
 from sensorium.search.selection import read_selection
+from sensorium.search.unbroken import Unbroken
+from sensorium.search.writes import DocumentWrites
 from sensorium.settings import SearchSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
-from sensorium.storage.workers import Workers
 
 log = structlog.get_logger(__name__)
 # Hits beyond top-k to fetch when some were deleted while the search ran.
 SPARES = (0, 64, 1024)
 PURGE_SIZE = 1000
-DELETE_SIZE = 1000
 
 
 class SearchService:
@@ -71,11 +73,13 @@ class SearchService:
         self._store = store
         self._library = library
         self._limits = limits
-        self._checkers = Workers("search-check", 1)
-        self._writes: set[asyncio.Task[int]] = set()
+        self._aliases = AliasBook(store, limits.max_page_size)
+        self._unbroken = Unbroken()
+        self._writes = DocumentWrites(store, library, limits, self._unbroken)
         self._chores: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
+        await self._aliases.load()
         await self._library.tidy()
         self._begin_chore(self._purge())
         self._begin_chore(self._library.open_all())
@@ -86,9 +90,10 @@ class SearchService:
     ) -> None:
         for chore in self._chores:
             chore.cancel()
-        await asyncio.gather(*self._chores, *self._writes, return_exceptions=True)
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._unbroken.settle()
         await self._library.close()
-        self._checkers.close()
+        self._writes.close()
 
     async def get_collection(self, name: CollectionName) -> Collection:
         """Return one collection."""
@@ -116,15 +121,50 @@ class SearchService:
         check_spec(spec, self._limits)
         return await self._store.write(lambda connection: collections.create(connection, name, spec, request_id))
 
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        """Change a collection. Filters on an attribute that is new are right at once, for all documents.
+
+        Raises:
+            InvalidArgument: A field is wrong, or a document has a value of another type.
+            Aborted: CONFLICT, when the etag is that of an earlier state.
+        """
+        check_update(update, self._limits)
+        named = replace(update, name=self._aliases.resolve(update.name))
+        return await self._unbroken.run(self._change_collection(named))
+
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         """Delete a collection.
 
         Raises:
-            FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false.
+            FailedPrecondition: COLLECTION_NOT_EMPTY, when it holds documents and `force` is false; COLLECTION_IN_USE,
+                when an alias stands for it.
         """
+        name = self._aliases.resolve(name)
         uid = await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
         await self._library.forget(name, uid)
         self._begin_chore(self._purge())
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        """Return one alias."""
+        return await self._aliases.get(name)
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        """Return a page of the workspace's aliases, by id."""
+        return await self._aliases.page(workspace, page_size, page_token)
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        """Point an alias at a collection for all calls that begin later; make it when there is none.
+
+        Raises:
+            InvalidArgument: The id is none, or the collection is of another workspace.
+            AlreadyExists: A collection has this id.
+        """
+        check_id(name.id, "alias.name")
+        return await self._unbroken.run(self._aliases.put(name, collection))
+
+    async def delete_alias(self, name: AliasName) -> None:
+        """Delete an alias; the collection stays."""
+        await self._unbroken.run(self._aliases.remove(name))
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView
@@ -134,12 +174,14 @@ class SearchService:
         faults = [_fault(each, f"names[{index}]") for index, each in enumerate(ids)]
         good = [each for each, fault in zip(ids, faults, strict=True) if fault is None]
 
+        stands_for = self._aliases.resolve(collection)
+
         def read(connection: Connection) -> dict[str, Document]:
-            return documents.by_ids(connection, collections.get(connection, collection), good, view)
+            return documents.by_ids(connection, collections.get(connection, stands_for), good, view)
 
         found = await self._store.read(read)
         return [
-            fault or found.get(each) or _no_document(collection, each) for each, fault in zip(ids, faults, strict=True)
+            fault or found.get(each) or no_document(collection, each) for each, fault in zip(ids, faults, strict=True)
         ]
 
     async def list_documents(
@@ -152,9 +194,10 @@ class SearchService:
     ) -> Page[Document]:
         """Return a page of the selected documents, by id."""
         size = list_pages.checked_size(page_size, self._limits.max_page_size)
+        stands_for = self._aliases.resolve(collection)
 
         def read(connection: Connection) -> Page[Document]:
-            stored = collections.get(connection, collection)
+            stored = collections.get(connection, stands_for)
             part = read_selection(selection, stored.collection, self._limits)
             mark = list_pages.request_mark("documents", stored.uid, canonical(part))
             after = list_pages.list_position(page_token, mark)
@@ -166,9 +209,10 @@ class SearchService:
 
     async def count_documents(self, collection: CollectionName, selection: Selection = EVERY_DOCUMENT) -> int:
         """Return the number of selected documents."""
+        stands_for = self._aliases.resolve(collection)
 
         def read(connection: Connection) -> int:
-            stored = collections.get(connection, collection)
+            stored = collections.get(connection, stands_for)
             return matches.count(connection, stored, read_selection(selection, stored.collection, self._limits))
 
         return await self._store.read(read)
@@ -185,18 +229,29 @@ class SearchService:
         check_count("documents", len(request.documents), self._limits.max_items)
         stored = await self._stored(request.collection)
         ranking.check_model(stored.collection, request.model, request.model_revision)
-        check = DocumentCheck(stored.collection, self._limits)
-        new, faults = await self._checkers.run(lambda: _checked(check, request.documents))
-        if new:
-            await self._finish(self._put(request.collection, stored.uid, new))
-        return UpsertResponse(tuple(faults), timings=_timings(started))
+        outcomes = await self._writes.put(stored, request.documents)
+        return UpsertResponse(tuple(outcomes), timings=_timings(started))
+
+    async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        """Yield the outcome of each request as soon as it is durable, in order; one is read when it is its turn."""
+        async for request in requests:
+            yield await self.upsert_documents(request)
+
+    async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
+        """Change tags and attributes of documents, in order; the good ones are durable and visible on return.
+
+        A document that does not exist is an error of its own.
+        """
+        check_count("documents", len(request.documents), self._limits.max_items)
+        stored = await self._stored(request.collection)
+        return await self._writes.change(stored, request.documents, request.mask)
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed. Searches that start later do not find them."""
         check_count("names", len(ids), self._limits.max_deletes)
         unique = list(dict.fromkeys(checked_id(each, f"names[{index}]") for index, each in enumerate(ids)))
         stored = await self._stored(collection)
-        return await self._finish(self._remove(collection, stored.uid, unique))
+        return await self._writes.remove(stored, unique)
 
     async def delete_selected(self, collection: CollectionName, selection: Selection) -> int:
         """Delete the selected documents that exist now; return how many. Searches that start later do not find them.
@@ -208,7 +263,7 @@ class SearchService:
             raise InvalidArgument("filter: names, a filter or tags are needed", field="filter")
         stored = await self._stored(collection)
         part = read_selection(selection, stored.collection, self._limits)
-        return await self._finish(self._remove_selected(collection, stored, part))
+        return await self._writes.remove_selected(stored, part)
 
     async def search(self, request: SearchRequest) -> SearchResponse:
         """Return the documents nearest to the query: min(top_k, matches) of them, by score and then by id.
@@ -221,8 +276,9 @@ class SearchService:
         """
         started = time.monotonic()
         checked = ranking.check_request(request, self._limits)
+        name = self._aliases.resolve(request.collection)
         for spare in SPARES:
-            ranked = await self._library.run(request.collection, partial(self._rank, checked, spare))
+            ranked = await self._library.run(name, partial(self._rank, checked, spare))
             if not ranked.incomplete:
                 break
         return replace(ranked.response, timings=_timings(started))
@@ -251,7 +307,7 @@ class SearchService:
             FailedPrecondition: MODEL_MISMATCH.
         """
         checked = ranking.with_defaults(request, self._limits)
-        return await self._library.run(request.collection, partial(self._explain, checked))
+        return await self._library.run(self._aliases.resolve(request.collection), partial(self._explain, checked))
 
     async def _rank(self, request: SearchRequest, spare: int, opened: OpenCollection) -> Ranked:
         stored, index = opened.stored, opened.follower.index
@@ -277,41 +333,17 @@ class SearchService:
         return replace(collection, pending_count=pending)
 
     async def _stored(self, name: CollectionName) -> StoredCollection:
-        return await self._store.read(lambda connection: collections.get(connection, name))
+        stands_for = self._aliases.resolve(name)
+        return await self._store.read(lambda connection: collections.get(connection, stands_for))
 
-    async def _put(self, name: CollectionName, uid: str, new: Sequence[NewDocument]) -> int:
-        written = await self._store.write(lambda connection: documents.put(connection, name, uid, new), len(new))
-        await self._library.catch_up(name, written.seq)
-        return written.count
-
-    async def _remove(self, name: CollectionName, uid: str, ids: Sequence[str]) -> int:
-        written = await self._store.write(lambda connection: documents.remove(connection, name, uid, ids), len(ids))
-        await self._library.catch_up(name, written.seq)
-        return written.count
-
-    async def _remove_selected(self, name: CollectionName, stored: StoredCollection, part: Filter) -> int:
-        """Delete little by little, so that no other write waits long."""
-        count, after, end = 0, 0, stored.last_seq + 1
-        while after < end:
-            remove = partial(
-                documents.remove_matching,
-                name=name,
-                uid=stored.uid,
-                part=part,
-                seqs=range(after, end),
-                limit=DELETE_SIZE,
-            )
-            written, after = await self._store.write(remove, DELETE_SIZE)
-            await self._library.catch_up(name, written.seq)
-            count += written.count
-        return count
-
-    async def _finish(self, write: Coroutine[None, None, int]) -> int:
-        """Run a write to its end, also when the caller goes away: the index must learn what the store knows."""
-        task = asyncio.create_task(write, context=Context())
-        self._writes.add(task)
-        task.add_done_callback(self._writes.discard)
-        return await asyncio.shield(task)
+    async def _change_collection(self, update: CollectionUpdate) -> Collection:
+        """Change a collection little by little, so that no other write waits long."""
+        outcome: Collection | int = 0
+        while isinstance(outcome, int):
+            step = partial(change_step, wanted=update, most=self._limits.max_declared_attributes, after=outcome)
+            outcome = await self._store.write(step, declaring.CHUNK)
+        await self._library.reread(update.name)
+        return self._as_it_is(outcome)
 
     def _begin_chore(self, work: Coroutine[None, None, None]) -> None:
         chore = asyncio.create_task(work, context=Context())
@@ -327,34 +359,12 @@ class SearchService:
             log.warning("collection_not_purged", error=error.message)
 
 
-def _checked(check: DocumentCheck, given: Sequence[Document]) -> tuple[list[NewDocument], list[SensoriumError | None]]:
-    """Return what is to be written, and what is wrong with each document.
-
-    Raises:
-        FailedPrecondition: One is a content: the caller speaks to the wrong role.
-    """
-    good: dict[str, NewDocument] = {}
-    faults: list[SensoriumError | None] = []
-    for index, document in enumerate(given):
-        try:
-            good[document.id] = check.checked(document, f"documents[{index}]")
-            faults.append(None)
-        except (InvalidArgument, Unimplemented) as error:
-            faults.append(error)
-    return list(good.values()), faults
-
-
 def _fault(document_id: str, field: str) -> InvalidArgument | None:
     try:
         checked_id(document_id, field)
     except InvalidArgument as error:
         return error
     return None
-
-
-def _no_document(collection: CollectionName, document_id: str) -> NotFound:
-    name = collection.document(document_id)
-    return NotFound(f"there is no {name}", reason=Reason.DOCUMENT_NOT_FOUND, metadata={"document": name})
 
 
 def _timings(started: float) -> Timings:

@@ -1,16 +1,21 @@
 """SearchService over gRPC."""
 
+from collections import deque
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from sensorium.model.count_check import check_count, check_excluded
-from sensorium.model.names import CollectionName, parse_workspace
-from sensorium.model.search import Selection
+from sensorium.model.embedding import Priority
+from sensorium.model.names import AliasName, CollectionName, parse_workspace
+from sensorium.model.search import Selection, UpsertRequest
 from sensorium.ports import Searcher
-from sensorium.rpc.codec.collection import collection_to_proto, spec_from_proto
+from sensorium.rpc.codec.change import change_from_proto, outcomes_to_proto
+from sensorium.rpc.codec.collection import alias_to_proto, collection_to_proto, spec_from_proto, update_from_proto
 from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
 from sensorium.rpc.codec.search import (
+    Faults,
     collection_from_parent,
     found_to_proto,
     plan_to_proto,
@@ -63,6 +68,15 @@ class SearchServicer(SearchServiceServicer):
         created = await self._searcher.create_collection(name, spec, request_id=request.request_id)
         return pb.CreateCollectionResponse(collection=collection_to_proto(created))
 
+    async def UpdateCollection(  # noqa: N802
+        self,
+        request: pb.UpdateCollectionRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.UpdateCollectionResponse:
+        """Change a collection."""
+        changed = await self._searcher.update_collection(update_from_proto(request))
+        return pb.UpdateCollectionResponse(collection=collection_to_proto(changed))
+
     async def DeleteCollection(  # noqa: N802
         self,
         request: pb.DeleteCollectionRequest,
@@ -108,6 +122,35 @@ class SearchServicer(SearchServiceServicer):
         upsert, faults = upsert_from_proto(request)
         return upserted_to_proto(await self._searcher.upsert_documents(upsert), faults)
 
+    async def StreamUpsertDocuments(  # noqa: N802
+        self,
+        requests: AsyncIterator[pb.StreamUpsertDocumentsRequest],
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[pb.StreamUpsertDocumentsResponse]:
+        """Write batches as they come; each is answered when it is durable, in order."""
+        faults: deque[Faults] = deque()
+
+        async def read() -> AsyncIterator[UpsertRequest]:
+            async for each in requests:
+                check_count("request.documents", len(each.request.documents), self._limits.max_items)
+                upsert, unreadable = upsert_from_proto(each.request, Priority.BULK)
+                faults.append(unreadable)
+                yield upsert
+
+        async for written in self._searcher.upsert_stream(read()):
+            yield pb.StreamUpsertDocumentsResponse(response=upserted_to_proto(written, faults.popleft()))
+
+    async def BatchUpdateDocuments(  # noqa: N802
+        self,
+        request: pb.BatchUpdateDocumentsRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.BatchUpdateDocumentsResponse:
+        """Change tags and attributes of documents."""
+        check_count("documents", len(request.documents), self._limits.max_items)
+        change, faults = change_from_proto(request)
+        outcomes = await self._searcher.change_documents(change)
+        return pb.BatchUpdateDocumentsResponse(statuses=outcomes_to_proto(outcomes, faults))
+
     async def DeleteDocuments(self, request: pb.DeleteDocumentsRequest, context: Context) -> pb.DeleteDocumentsResponse:  # noqa: N802, ARG002
         """Delete documents by name, or by filter and tags."""
         collection = collection_from_parent(request.parent)
@@ -138,3 +181,24 @@ class SearchServicer(SearchServiceServicer):
     async def ExplainSearch(self, request: pb.ExplainSearchRequest, context: Context) -> pb.ExplainSearchResponse:  # noqa: N802, ARG002
         """Say how a search would run."""
         return plan_to_proto(await self._searcher.explain(request_from_proto(request.request)))
+
+    async def GetAlias(self, request: pb.GetAliasRequest, context: Context) -> pb.GetAliasResponse:  # noqa: N802, ARG002
+        """Return one alias."""
+        return pb.GetAliasResponse(alias=alias_to_proto(await self._searcher.get_alias(AliasName.parse(request.name))))
+
+    async def ListAliases(self, request: pb.ListAliasesRequest, context: Context) -> pb.ListAliasesResponse:  # noqa: N802, ARG002
+        """Return a page of aliases."""
+        workspace = parse_workspace(request.parent)
+        page = await self._searcher.list_aliases(workspace, request.page_size, request.page_token)
+        return pb.ListAliasesResponse(aliases=map(alias_to_proto, page.items), next_page_token=page.next_page_token)
+
+    async def SetAlias(self, request: pb.SetAliasRequest, context: Context) -> pb.SetAliasResponse:  # noqa: N802, ARG002
+        """Point an alias at a collection."""
+        name = AliasName.parse(request.alias.name, "alias.name")
+        collection = CollectionName.parse(request.alias.collection, "alias.collection")
+        return pb.SetAliasResponse(alias=alias_to_proto(await self._searcher.set_alias(name, collection)))
+
+    async def DeleteAlias(self, request: pb.DeleteAliasRequest, context: Context) -> pb.DeleteAliasResponse:  # noqa: N802, ARG002
+        """Delete an alias."""
+        await self._searcher.delete_alias(AliasName.parse(request.name))
+        return pb.DeleteAliasResponse()

@@ -32,6 +32,7 @@ collections = Table(
     Column("attributes", JSON, nullable=False),
     Column("etag", String, nullable=False),
     Column("create_request", String, nullable=False),
+    Column("update_request", String, nullable=False, server_default=""),
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),
     Column("delete_time", Int64),
@@ -46,6 +47,17 @@ collections = Table(
         sqlite_where=text("delete_time IS NULL"),
         postgresql_where=text("delete_time IS NULL"),
     ),
+)
+
+# Collections that are not deleted and aliases share their ids.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("workspace", IdText, primary_key=True),
+    Column("id", IdText, primary_key=True),
+    Column("collection", Int64, ForeignKey("collections.key"), nullable=False),
+    Column("update_time", Int64, nullable=False),
+    Index("aliases_by_collection", "collection"),
 )
 
 documents = Table(

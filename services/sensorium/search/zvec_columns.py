@@ -10,7 +10,7 @@ from sensorium.filters.python import Record, token_text
 from sensorium.filters.zvec import ZvecFilters
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.document import AttributeValue
-from sensorium.search.filter_fields import ID, fields_of
+from sensorium.search.filter_fields import ID, fields_of, undeclared
 from sensorium.storage.moments import to_micros
 
 Value = str | int | float | bool | list[str]
@@ -33,7 +33,7 @@ class ZvecColumns:
     def __init__(self, declared: Sequence[AttributeField]) -> None:
         self._fields = tuple(fields_of(declared))
         self._names = {field.key: f"c{place}" for place, field in enumerate(self._fields)}
-        self.filters = ZvecFilters(lambda field: self._names[field.key], lambda field: f"t{self._names[field.key]}")
+        self.filters = ZvecFilters(self._column, lambda field: f"t{self._column(field)}")
 
     def schemas(self) -> list[zvec.FieldSchema]:
         """Return the columns for zvec's schema. Ids are not worth an inverted index, and tokens cannot use one."""
@@ -56,6 +56,11 @@ class ZvecColumns:
             if field.tokens and (tokens := token_text(value)):
                 found[f"t{self._names[field.key]}"] = tokens
         return found
+
+    def _column(self, field: Field) -> str:
+        if field.key not in self._names:
+            raise undeclared(field)
+        return self._names[field.key]
 
     def _schema(self, field: Field) -> zvec.FieldSchema:
         index = None if field == ID else zvec.InvertIndexParam(enable_range_optimization=field.type in _ORDERED)

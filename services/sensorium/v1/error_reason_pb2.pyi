@@ -102,6 +102,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """CANCELLED: the caller went away."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 39
     """INTERNAL: a fault of this server; the request id finds its log line."""
+    ERROR_REASON_COLLECTION_IN_USE: _ErrorReason.ValueType  # 40
+    """FAILED_PRECONDITION: aliases stand for the collection: point them elsewhere or delete them first. Metadata:
+    `aliases`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -186,4 +190,8 @@ ERROR_REASON_CANCELLED: ErrorReason.ValueType  # 38
 """CANCELLED: the caller went away."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 39
 """INTERNAL: a fault of this server; the request id finds its log line."""
+ERROR_REASON_COLLECTION_IN_USE: ErrorReason.ValueType  # 40
+"""FAILED_PRECONDITION: aliases stand for the collection: point them elsewhere or delete them first. Metadata:
+`aliases`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -552,9 +552,9 @@ class Alias(_message.Message):
     COLLECTION_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`workspaces/{workspace}/aliases/{alias}`."""
+    """`workspaces/{workspace}/aliases/{alias}`; the last part as that of a collection."""
     collection: _builtins.str
-    """`workspaces/{workspace}/collections/{collection}`."""
+    """`workspaces/{workspace}/collections/{collection}` of the same workspace, which is no alias itself."""
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was last set."""
@@ -1007,7 +1007,9 @@ class UpdateCollectionRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """`description` and `attributes` can change; empty means both."""
+        """`description` and `attributes` can change; empty means both. The attributes given are declared besides those that
+        are; none can be taken back, and none can get another type. Documents that have them must have that type.
+        """
 
     def __init__(
         self,
@@ -1409,11 +1411,15 @@ class BatchUpdateDocumentsRequest(_message.Message):
     """A UUID that makes a repeat of this call harmless; may be empty."""
     @_builtins.property
     def documents(self) -> _containers.RepeatedCompositeFieldContainer[Global___Document]:
-        """The documents with their new tags and attributes, at least 1 and at most 2,048."""
+        """The documents with their new tags and attributes, at least 1 and at most 2,048. When a name stands twice, both
+        changes are made, in order. Whatever else they hold is not looked at.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """`tags`, `attributes` or `attributes.{field}`; empty means tags and attributes."""
+        """`tags`, `attributes` or `attributes.{field}`; empty means tags and attributes. A field that a document does not have
+        is removed.
+        """
 
     def __init__(
         self,
@@ -1521,7 +1527,9 @@ Global___DeleteDocumentsResponse: _TypeAlias = DeleteDocumentsResponse  # noqa: 
 
 @_typing.final
 class StreamUpsertDocumentsRequest(_message.Message):
-    """Is one batch of a stream."""
+    """Is one batch of a stream. An error of a whole batch ends the stream; what was answered before it is durable, and what
+    was not answered can be sent again.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

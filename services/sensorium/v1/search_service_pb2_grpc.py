@@ -33,6 +33,9 @@ class SearchServiceStub:
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
 
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
+
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.
 
@@ -187,6 +190,9 @@ class SearchServiceServicer:
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
 
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
+
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.
 
@@ -224,7 +230,8 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteCollection(self, request, context):
-        """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset.
+        """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset, or
+        when an alias stands for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -316,7 +323,8 @@ class SearchServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetAlias(self, request, context):
-        """Points an alias at a collection, at once for all later calls; makes the alias when there is none.
+        """Points an alias at a collection, at once for all later calls; makes the alias when there is none. Codes:
+        ALREADY_EXISTS when a collection has the id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -526,6 +534,9 @@ class SearchService:
     (`workspaces/{workspace}/aliases/{alias}`), which stand for a collection wherever one is named. A collection holds
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
+
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
 
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.

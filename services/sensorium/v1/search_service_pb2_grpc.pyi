@@ -34,6 +34,9 @@ class SearchServiceStub:
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
 
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
+
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.
 
@@ -55,7 +58,9 @@ class SearchServiceStub:
     UpdateCollection: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.UpdateCollectionRequest, _search_service_pb2.UpdateCollectionResponse]
     """Changes a collection's description, or declares more attributes. Codes: ABORTED (etag)."""
     DeleteCollection: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.DeleteCollectionRequest, _search_service_pb2.DeleteCollectionResponse]
-    """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset."""
+    """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset, or
+    when an alias stands for it.
+    """
     BatchGetDocuments: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.BatchGetDocumentsRequest, _search_service_pb2.BatchGetDocumentsResponse]
     """Returns documents by name, one or a status for each, in order."""
     ListDocuments: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.ListDocumentsRequest, _search_service_pb2.ListDocumentsResponse]
@@ -83,7 +88,9 @@ class SearchServiceStub:
     ListAliases: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.ListAliasesRequest, _search_service_pb2.ListAliasesResponse]
     """Lists aliases, by name."""
     SetAlias: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.SetAliasRequest, _search_service_pb2.SetAliasResponse]
-    """Points an alias at a collection, at once for all later calls; makes the alias when there is none."""
+    """Points an alias at a collection, at once for all later calls; makes the alias when there is none. Codes:
+    ALREADY_EXISTS when a collection has the id.
+    """
     DeleteAlias: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.DeleteAliasRequest, _search_service_pb2.DeleteAliasResponse]
     """Deletes an alias; the collection stays. Codes: NOT_FOUND."""
     ListSnapshots: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.ListSnapshotsRequest, _search_service_pb2.ListSnapshotsResponse]
@@ -110,6 +117,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
 
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
+
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.
 
@@ -128,7 +138,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     UpdateCollection: _aio.UnaryUnaryMultiCallable[_search_service_pb2.UpdateCollectionRequest, _search_service_pb2.UpdateCollectionResponse]  # type: ignore[assignment]
     """Changes a collection's description, or declares more attributes. Codes: ABORTED (etag)."""
     DeleteCollection: _aio.UnaryUnaryMultiCallable[_search_service_pb2.DeleteCollectionRequest, _search_service_pb2.DeleteCollectionResponse]  # type: ignore[assignment]
-    """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset."""
+    """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset, or
+    when an alias stands for it.
+    """
     BatchGetDocuments: _aio.UnaryUnaryMultiCallable[_search_service_pb2.BatchGetDocumentsRequest, _search_service_pb2.BatchGetDocumentsResponse]  # type: ignore[assignment]
     """Returns documents by name, one or a status for each, in order."""
     ListDocuments: _aio.UnaryUnaryMultiCallable[_search_service_pb2.ListDocumentsRequest, _search_service_pb2.ListDocumentsResponse]  # type: ignore[assignment]
@@ -156,7 +168,9 @@ class SearchServiceAsyncStub(SearchServiceStub):
     ListAliases: _aio.UnaryUnaryMultiCallable[_search_service_pb2.ListAliasesRequest, _search_service_pb2.ListAliasesResponse]  # type: ignore[assignment]
     """Lists aliases, by name."""
     SetAlias: _aio.UnaryUnaryMultiCallable[_search_service_pb2.SetAliasRequest, _search_service_pb2.SetAliasResponse]  # type: ignore[assignment]
-    """Points an alias at a collection, at once for all later calls; makes the alias when there is none."""
+    """Points an alias at a collection, at once for all later calls; makes the alias when there is none. Codes:
+    ALREADY_EXISTS when a collection has the id.
+    """
     DeleteAlias: _aio.UnaryUnaryMultiCallable[_search_service_pb2.DeleteAliasRequest, _search_service_pb2.DeleteAliasResponse]  # type: ignore[assignment]
     """Deletes an alias; the collection stays. Codes: NOT_FOUND."""
     ListSnapshots: _aio.UnaryUnaryMultiCallable[_search_service_pb2.ListSnapshotsRequest, _search_service_pb2.ListSnapshotsResponse]  # type: ignore[assignment]
@@ -181,6 +195,9 @@ class SearchServiceServicer:
     (`workspaces/{workspace}/aliases/{alias}`), which stand for a collection wherever one is named. A collection holds
     documents (`…/documents/{document}`) and snapshots (`…/snapshots/{snapshot}`); long work on it is a job
     (`…/jobs/{job}`). Names in the default workspace may leave out `workspaces/default/`.
+
+    Collections and aliases of a workspace share their ids, so `collections/{id}` will do for an alias too. What is
+    within a collection is named as the request named it: by its alias, or by itself.
 
     A collection is bound to one vector space: model, revision, dimension and metric. Vectors of another are refused.
     An acknowledged write is durable, and a search that starts after it sees it.
@@ -223,7 +240,9 @@ class SearchServiceServicer:
         request: _search_service_pb2.DeleteCollectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_search_service_pb2.DeleteCollectionResponse, _abc.Awaitable[_search_service_pb2.DeleteCollectionResponse]]:
-        """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset."""
+        """Deletes a collection and all in it. Codes: FAILED_PRECONDITION when it holds documents and `force` is unset, or
+        when an alias stands for it.
+        """
 
     def BatchGetDocuments(
         self,
@@ -316,7 +335,9 @@ class SearchServiceServicer:
         request: _search_service_pb2.SetAliasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_search_service_pb2.SetAliasResponse, _abc.Awaitable[_search_service_pb2.SetAliasResponse]]:
-        """Points an alias at a collection, at once for all later calls; makes the alias when there is none."""
+        """Points an alias at a collection, at once for all later calls; makes the alias when there is none. Codes:
+        ALREADY_EXISTS when a collection has the id.
+        """
 
     def DeleteAlias(
         self,

@@ -1,6 +1,6 @@
 """A gateway over fakes that note what reaches them."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -10,13 +10,14 @@ import pytest
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
-from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRequest, EmbedResponse, ModelInfo, Timings, Usage
-from sensorium.model.names import CollectionName
+from sensorium.model.names import AliasName, CollectionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
+    ChangeRequest,
     Hit,
     Page,
     SearchPlan,
@@ -107,6 +108,24 @@ class FakeSearcher:
     async def delete_collection(self, name: CollectionName, *, force: bool) -> None:
         self.deleted.append((name, force))
 
+    async def update_collection(self, update: CollectionUpdate) -> Collection:
+        return replace(GARAGE, description=update.description)
+
+    async def get_alias(self, name: AliasName) -> Alias:
+        return Alias(name, NAME, GARAGE.create_time)
+
+    async def list_aliases(self, workspace: str, page_size: int, page_token: str) -> Page[Alias]:
+        return Page((), f"{workspace}/{page_size}/{page_token}")
+
+    async def set_alias(self, name: AliasName, collection: CollectionName) -> Alias:
+        return Alias(name, collection, GARAGE.create_time)
+
+    async def delete_alias(self, name: AliasName) -> None:
+        raise NotFound(f"there is no {name}", reason=Reason.RESOURCE_NOT_FOUND)
+
+    async def change_documents(self, request: ChangeRequest) -> list[SensoriumError | None]:
+        return [None for _ in request.documents]
+
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView
     ) -> list[Document | SensoriumError]:
@@ -129,6 +148,10 @@ class FakeSearcher:
         self.upserts.append(request)
         outcomes = (self._outcome(index, document) for index, document in enumerate(request.documents))
         return UpsertResponse(tuple(outcomes), timings=Timings(3.0, 3.0, 3.0, 4.0, 5.0))
+
+    async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
+        async for request in requests:
+            yield await self.upsert_documents(request)
 
     async def delete_documents(self, collection: CollectionName, ids: Sequence[str]) -> int:
         return len(ids)

@@ -124,9 +124,9 @@ async def test_a_write_whose_caller_goes_away_is_finished(service: SearchService
     await make(service)
     await put(service, document("first", axis(1)))
     write = asyncio.create_task(service.upsert_documents(UpsertRequest(NAME, (document("a", axis(0)),))))
-    while not service._writes:  # noqa: ASYNC110 - the call is about to start its write
+    while not service._unbroken._running:  # noqa: ASYNC110 - the call is about to start its write
         await asyncio.sleep(0)
-    unfinished = tuple(service._writes)
+    unfinished = tuple(service._unbroken._running)
     write.cancel()
     await asyncio.gather(*unfinished)
     assert await ids_near(service, axis(0), top_k=1) == ["a"]

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from sensorium.errors import InvalidArgument, Reason, SensoriumError, Unimplemented
+from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.model.content import Content
 from sensorium.model.document import Document
+from sensorium.model.embedding import Priority
 from sensorium.model.names import CollectionName
 from sensorium.model.search import (
     DocumentReference,
@@ -40,14 +41,11 @@ Faults = dict[int, SensoriumError]
 
 
 def collection_from_parent(parent: str) -> CollectionName:
-    """Return the collection that `parent` names.
+    """Return the collection or alias that `parent` names.
 
     Raises:
         InvalidArgument: NAME_INVALID.
-        Unimplemented: It is an alias.
     """
-    if "aliases/" in parent:
-        raise Unimplemented("parent: aliases are not built yet: see docs/roadmap.md", field="parent")
     return CollectionName.parse(parent, "parent")
 
 
@@ -79,10 +77,13 @@ def filter_to_proto(text: str) -> str:
     return text
 
 
-def upsert_from_proto(request: pb.UpsertDocumentsRequest) -> tuple[UpsertRequest, Faults]:
+def upsert_from_proto(
+    request: pb.UpsertDocumentsRequest, unspecified: Priority = Priority.INTERACTIVE
+) -> tuple[UpsertRequest, Faults]:
     """Return the request, and by place what is wrong with the documents that cannot be read.
 
-    In their stead the request has documents without an id, which are refused, so that the others keep their places.
+    A request that names no priority gets `unspecified`. In the stead of such documents the request has some without an
+    id, which are refused, so that the others keep their places.
 
     Raises:
         InvalidArgument: The request itself is wrong.
@@ -101,7 +102,7 @@ def upsert_from_proto(request: pb.UpsertDocumentsRequest) -> tuple[UpsertRequest
         documents=tuple(documents),
         model=request.model,
         model_revision=request.model_revision,
-        priority=PRIORITY.from_proto(request.priority, "priority"),
+        priority=PRIORITY.from_proto(request.priority, "priority") if request.priority else unspecified,
     )
     return upsert, faults
 
@@ -201,7 +202,7 @@ def searches_from_proto(requests: Sequence[pb.SearchRequest]) -> tuple[dict[int,
     for index, request in enumerate(requests):
         try:
             searches[index] = request_from_proto(request)
-        except (InvalidArgument, Unimplemented) as error:
+        except InvalidArgument as error:
             faults[index] = error
     return searches, faults
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from sensorium.embed.in_order import in_order
+from sensorium.in_order import in_order
 
 
 async def numbers(count: int) -> AsyncIterator[int]:

@@ -1,7 +1,7 @@
 """Answers a stream of requests, several at once, in their order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 Request = TypeVar("Request")
@@ -10,7 +10,7 @@ Answer = TypeVar("Answer")
 
 async def in_order(
     requests: AsyncIterator[Request], answer: Callable[[Request], Awaitable[Answer]], *, depth: int
-) -> AsyncIterator[Answer]:
+) -> AsyncGenerator[Answer]:
     """Yield the answer to each request, in order.
 
     At most `depth` requests have been read whose answers are not yet taken; the sender is held back meanwhile. The
