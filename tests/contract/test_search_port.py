@@ -1,5 +1,6 @@
 """Searching gives the same results and the same errors in this process and over gRPC."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -129,6 +130,52 @@ async def test_what_is_written_is_found_as_it_was(searcher: Searcher) -> None:
     assert await searcher.get_documents(NAME, ["ü/1"], DocumentView(embedding=True)) == [found]
     assert (await searcher.list_documents(NAME, 0, "", DocumentView(embedding=True))).items[1] == found
     assert await searcher.delete_documents(NAME, ["ü/1", "none"]) == 1
+    assert await searcher.count_documents(NAME) == 1
+
+
+async def test_a_stream_of_writes_is_answered_in_order_when_it_is_durable(searcher: Searcher) -> None:
+    await make(searcher)
+
+    async def requests() -> AsyncIterator[UpsertRequest]:
+        for number in range(6):
+            bad = Document(f"bad{number}", Embedding(dense=vector(1.0)))
+            yield UpsertRequest(NAME, (document("same", axis(number)), document(f"d{number}", axis(number)), bad))
+
+    outcomes = []
+    async for response in searcher.upsert_stream(requests()):
+        outcomes.append([error and error.reason for error in response.outcomes])
+        assert await searcher.count_documents(NAME) > len(outcomes)
+    assert outcomes == [[None, None, Reason.DIMENSION_MISMATCH]] * 6
+    assert await searcher.count_documents(NAME) == 7
+    assert (await searcher.search(near(axis(5), top_k=2, filter="id = 'same'"))).hits[0].score == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "reason"),
+    [
+        (UpsertRequest(NONE, (document("x", axis(0)),)), NotFound, Reason.COLLECTION_NOT_FOUND),
+        (UpsertRequest(NAME, (document("x", axis(0)),) * 5), InvalidArgument, Reason.TOO_MANY_ITEMS),
+        (UpsertRequest(NAME, ()), InvalidArgument, Reason.FIELD_INVALID),
+        (UpsertRequest(NAME, (Document("x", Content.of_text("a")),)), FailedPrecondition, Reason.CONTENT_NOT_EMBEDDED),
+    ],
+)
+async def test_the_first_wrong_request_ends_a_stream_of_writes(
+    searcher: Searcher, wrong: UpsertRequest, kind: type[SensoriumError], reason: Reason
+) -> None:
+    await make(searcher)
+    answered = asyncio.Event()
+
+    async def requests() -> AsyncIterator[UpsertRequest]:
+        yield UpsertRequest(NAME, (document("a", axis(0)),))
+        await answered.wait()
+        yield wrong
+
+    responses = aiter(searcher.upsert_stream(requests()))
+    assert (await anext(responses)).written_count == 1
+    answered.set()
+    with pytest.raises(SensoriumError) as caught:
+        await anext(responses)
+    assert (type(caught.value), caught.value.reason) == (kind, reason)
     assert await searcher.count_documents(NAME) == 1
 
 

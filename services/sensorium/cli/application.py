@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from sensorium.cli import collections, demo, documents, embed, health, keys, models, search, status, tag, up
+from sensorium.cli import aliases, collections, demo, documents, embed, health, keys, models, search, status, tag, up
 from sensorium.cli.failures import EXPLAINED
 from sensorium.cli.options import Address, ApiKey, Before, Json, Timeout, TlsCa, Workspace
 
@@ -56,6 +56,7 @@ health.register(app)
 embed.register(app)
 search.register(app)
 collections.register(app)
+aliases.register(app)
 documents.register(app)
 tag.register(app)
 models.register(app)

@@ -1,6 +1,6 @@
-"""`sensorium collection`: make, list, show and delete collections."""
+"""`sensorium collection`: make, list, show, change and delete collections."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +9,16 @@ from sensorium.cli.options import command
 from sensorium.cli.session import Session
 from sensorium.errors import InvalidArgument
 
+if TYPE_CHECKING:
+    from sensorium.model.collection import AttributeField
+
 Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's id.", show_default=False)]
 Model = Annotated[str, typer.Option(help="The model whose vectors it holds; without one, give --dimension.")]
 Dimension = Annotated[int, typer.Option(min=0, help="The dimension of its vectors; 0 means the model's own.")]
 Metric = Annotated[MetricName | None, typer.Option(help="How vectors are compared; the model's own by default.")]
 Description = Annotated[str, typer.Option(help="What it is for.")]
+NewDescription = Annotated[str | None, typer.Option("--description", help="What it is for.", show_default=False)]
+Etag = Annotated[str, typer.Option(help="Change it only if this is still its etag.")]
 Attributes = Annotated[
     list[str] | None,
     typer.Option(
@@ -46,17 +51,8 @@ def create(
     [green]sensorium collection create own-vectors --dimension 128 --metric dot[/]
     """
     from sensorium.cli.tables import collections_table
-    from sensorium.model.collection import AttributeField, AttributeType
 
-    known = {each.value for each in AttributeType}
-    fields = []
-    for declared in attribute or []:
-        name, _, kind = declared.partition(":")
-        if not name or kind not in known:
-            raise InvalidArgument(
-                f"--attribute {declared!r} is not NAME:TYPE with a type of {', '.join(sorted(known))}"
-            )
-        fields.append(AttributeField(name, AttributeType(kind)))
+    fields = _declared(attribute)
     with session.client() as client:
         created = client.create_collection(
             collection, model=model, description=description, dimension=dimension, metric=metric, attributes=fields
@@ -96,6 +92,30 @@ def get(session: Session, collection: Name) -> None:
 
 @group.command()
 @command
+def update(
+    session: Session,
+    collection: Name,
+    *,
+    description: NewDescription = None,
+    attribute: Attributes = None,
+    etag: Etag = "",
+) -> None:
+    """Change a collection's description, or declare more attributes for filters; what is not given stays.
+
+    [green]sensorium collection update garage --attribute color:string --description "What stands in the garage."[/]
+    """
+    from sensorium.cli.tables import collections_table
+
+    if description is None and not attribute:
+        raise typer.BadParameter("give --description or --attribute", param_hint="COLLECTION")
+    fields = _declared(attribute)
+    with session.client() as client:
+        changed = client.update_collection(collection, description=description, attributes=fields, etag=etag)
+    session.output.show(changed, collections_table([changed]))
+
+
+@group.command()
+@command
 def delete(session: Session, collection: Name, force: Force = False) -> None:
     """Delete a collection; one that holds documents needs --force.
 
@@ -106,6 +126,21 @@ def delete(session: Session, collection: Name, force: Force = False) -> None:
     session.output.show({"deleted": collection}, f"deleted {collection}")
 
 
+def _declared(attributes: list[str] | None) -> "list[AttributeField]":
+    from sensorium.model.collection import AttributeField, AttributeType
+
+    known = {each.value for each in AttributeType}
+    fields = []
+    for declared in attributes or []:
+        name, _, kind = declared.partition(":")
+        if not name or kind not in known:
+            raise InvalidArgument(
+                f"--attribute {declared!r} is not NAME:TYPE with a type of {', '.join(sorted(known))}"
+            )
+        fields.append(AttributeField(name, AttributeType(kind)))
+    return fields
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group, name="collection", help="Make, list, show and delete collections.")
+    app.add_typer(group, name="collection", help="Make, list, show, change and delete collections.")

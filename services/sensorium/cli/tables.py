@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sensorium.client import Document, Facet, Hit, Hits, SearchPlan
-    from sensorium.model.collection import Collection
+    from sensorium.model.collection import Alias, Collection
     from sensorium.model.embedding import ModelInfo
     from sensorium.model.key import Key
     from sensorium.model.tagging import TagDefinition
@@ -50,6 +50,14 @@ def hits_table(hits: "Iterable[Hit]", title: str = "") -> "Table":
     for hit in hits:
         document = hit.document
         _add(table, str(hit.rank), f"{hit.score:.3f}", document.id, _attributes(document), ", ".join(document.tags))
+    return table
+
+
+def aliases_table(aliases: "Iterable[Alias]") -> "Table":
+    """Return aliases with their collections."""
+    table = _table("alias", "collection", "set at")
+    for each in aliases:
+        _add(table, each.name.id, each.collection.id, f"{each.update_time:%Y-%m-%d %H:%M:%S} UTC")
     return table
 
 

@@ -29,7 +29,7 @@ def write(client: Client, output: Output, collection: str, lines: Lines, *, batc
     with progress(output, collection, lines.count) as advance:
         ledger = Ledger(output, advance, strict=strict)
         try:
-            client.upsert(collection, ledger.documents(lines), batch_size=batch_size, on_batch=ledger.note)
+            client.upsert_bulk(collection, ledger.documents(lines), batch_size=batch_size, on_batch=ledger.note)
         except SensoriumError:
             output.say(f"stopped: of the lines up to {ledger.last_line}, {ledger.written:,} documents are written")
             raise

@@ -1,6 +1,7 @@
 """The client for code with an event loop; its methods are the ports, made convenient."""
 
 import os
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
@@ -9,6 +10,7 @@ from types import TracebackType
 from typing import Self, Unpack
 
 from sensorium.client.batches import batches
+from sensorium.client.bulk import BulkWriter
 from sensorium.client.calling import Caller
 from sensorium.client.connection import Backends, Endpoint, connect
 from sensorium.client.contents import as_contents, content_bytes
@@ -19,14 +21,21 @@ from sensorium.client.paging import each_of
 from sensorium.client.queries import Query
 from sensorium.client.searches import SearchOptions, search_request
 from sensorium.client.tagging import DefinitionChange, Tagged, Tags, definition_name, tag_specs
-from sensorium.client.upserts import UpsertReport, write_batch
+from sensorium.client.upserts import UpsertReport, change_batch, write_batch
 from sensorium.errors import SensoriumError
-from sensorium.model.collection import AttributeField, Collection, CollectionSpec
+from sensorium.model.collection import (
+    Alias,
+    AttributeField,
+    Collection,
+    CollectionField,
+    CollectionSpec,
+    CollectionUpdate,
+)
 from sensorium.model.content import Content
 from sensorium.model.document import Document as StoredDocument
-from sensorium.model.document import DocumentView
+from sensorium.model.document import DocumentMask, DocumentView
 from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
-from sensorium.model.names import DEFAULT_WORKSPACE, CollectionName, TagDefinitionName, check_id
+from sensorium.model.names import DEFAULT_WORKSPACE, AliasName, CollectionName, TagDefinitionName, check_id
 from sensorium.model.search import Page, SearchPlan, SearchResponse, Selection, TagFilter
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
 from sensorium.model.vector import DType, Metric
@@ -79,6 +88,8 @@ class AsyncClient:
             Path(roots) if roots else None,
         )
         self._workspace = check_id(workspace, "workspace")
+        self._timeout = timeout
+        self._retries = retries
         self._call = Caller(timeout, retries)
         self._connect = connect
         self._resources = AsyncExitStack()
@@ -187,9 +198,65 @@ class AsyncClient:
             if not token:
                 return
 
+    async def update_collection(
+        self,
+        collection: str,
+        *,
+        description: str | None = None,
+        attributes: Sequence[AttributeField] = (),
+        etag: str = "",
+    ) -> Collection:
+        """Change a collection; what is None or empty stays as it is.
+
+        Args:
+            collection: The collection's id.
+            description: What it is for.
+            attributes: The attributes that filters may use from now on, besides those that they may already.
+            etag: Change it only if this is still its etag.
+
+        Raises:
+            Aborted: The etag is that of an earlier state.
+            InvalidArgument: ATTRIBUTE_TYPE_MISMATCH: a document has a value of another type.
+        """
+        changed = {CollectionField.DESCRIPTION: description is not None, CollectionField.ATTRIBUTES: bool(attributes)}
+        fields = tuple(field for field, given in changed.items() if given)
+        update = CollectionUpdate(
+            self._name(collection), fields, description or "", tuple(attributes), etag, uuid.uuid4().hex
+        )
+        return await self._call(lambda: self._backends.searcher.update_collection(update))
+
     async def delete_collection(self, collection: str, *, force: bool = False) -> None:
         """Delete a collection; one that holds documents needs `force`."""
         await self._call(lambda: self._backends.searcher.delete_collection(self._name(collection), force=force))
+
+    # --- Aliases ----------------------------------------------------------------------------------------------------
+
+    async def set_alias(self, alias: str, collection: str) -> Alias:
+        """Point an alias at a collection for all calls that begin later; make the alias when there is none.
+
+        Its id will do wherever a collection's does.
+
+        Raises:
+            AlreadyExists: A collection has this id.
+        """
+        name, target = self._alias(alias), self._name(collection)
+        return await self._call(lambda: self._backends.searcher.set_alias(name, target))
+
+    async def get_alias(self, alias: str) -> Alias:
+        """Return one alias. Raises NotFound."""
+        return await self._call(lambda: self._backends.searcher.get_alias(self._alias(alias)))
+
+    def aliases(self) -> AsyncIterator[Alias]:
+        """Yield the workspace's aliases, by id."""
+
+        async def page(token: str) -> Page[Alias]:
+            return await self._call(lambda: self._backends.searcher.list_aliases(self._workspace, PAGE_SIZE, token))
+
+        return each_of(page)
+
+    async def delete_alias(self, alias: str) -> None:
+        """Delete an alias; the collection stays. Raises NotFound."""
+        await self._call(lambda: self._backends.searcher.delete_alias(self._alias(alias)))
 
     # --- Documents --------------------------------------------------------------------------------------------------
 
@@ -223,6 +290,71 @@ class AsyncClient:
             reports.append(report)
             if on_batch:
                 on_batch(report)
+        return UpsertReport.joined(reports)
+
+    async def upsert_bulk(
+        self,
+        collection: str,
+        documents: Iterable[Document],
+        *,
+        priority: Priority = Priority.BULK,
+        batch_size: int = BATCH_ITEMS,
+        on_batch: Callable[[UpsertReport], None] | None = None,
+    ) -> UpsertReport:
+        """Create or replace any number of documents by one stream, several batches under way at once, in order.
+
+        When the stream breaks it is opened again, and goes on with the first batch that was not answered. The
+        arguments are those of `upsert`; `on_batch` is called with each batch as soon as it is durable. A client's
+        `timeout` counts from one answer to the next.
+
+        Raises:
+            SensoriumError: A whole batch failed, or no answer came; the batches that were reported are written.
+        """
+        reports: list[UpsertReport] = []
+
+        def note(report: UpsertReport) -> None:
+            reports.append(report)
+            if on_batch:
+                on_batch(report)
+
+        writer = BulkWriter(
+            self._backends.searcher,
+            self._name(collection),
+            batches(documents, batch_size, Document.size_bytes),
+            note,
+            priority=priority,
+            timeout=self._timeout,
+            retries=self._retries,
+        )
+        await writer.write()
+        return UpsertReport.joined(reports)
+
+    async def change(
+        self,
+        collection: str,
+        documents: Iterable[Document],
+        *,
+        tags: bool = True,
+        attributes: bool | Sequence[str] = True,
+        batch_size: int = BATCH_ITEMS,
+    ) -> UpsertReport:
+        """Change tags and attributes of documents; their vectors stay, and nothing is embedded.
+
+        Args:
+            collection: The collection's id.
+            documents: Any number of documents with their new tags and attributes; texts and vectors are not looked at.
+            tags: Whether their tags change.
+            attributes: Whether all their attributes change, or the names of those that do; one that a document here
+                does not have is removed.
+            batch_size: The most documents of one call.
+        """
+        names = () if isinstance(attributes, bool) else tuple(attributes)
+        name, mask = self._name(collection), DocumentMask(tags, attributes is True, names)
+        reports: list[UpsertReport] = []
+        start = 0
+        for batch in batches(documents, batch_size, Document.size_bytes):
+            reports.append(await self._call(partial(change_batch, self._backends.searcher, name, batch, start, mask)))
+            start += len(batch)
         return UpsertReport.joined(reports)
 
     async def get(self, collection: str, document_id: str, *, with_vector: bool = False) -> Document:
@@ -431,3 +563,9 @@ class AsyncClient:
         if "/" in collection:
             return CollectionName.parse(collection, "collection")
         return CollectionName(self._workspace, check_id(collection, "collection"))
+
+    def _alias(self, alias: str) -> AliasName:
+        """Read an alias's id, or its name when it holds a slash."""
+        if "/" in alias:
+            return AliasName.parse(alias, "alias")
+        return AliasName(self._workspace, check_id(alias, "alias"))

@@ -64,4 +64,9 @@ def _only_unicode() -> Iterator[None]:
 
 def _spread(error: ResourceExhausted) -> float | None:
     """Return the delay that the server asked for and up to a quarter more, so that callers do not return at once."""
-    return None if error.retry_after is None else error.retry_after * random.uniform(1.0, 1.25)  # noqa: S311
+    return None if error.retry_after is None else spread(error.retry_after)
+
+
+def spread(delay: float) -> float:
+    """Return a delay of that many seconds and up to a quarter more."""
+    return delay * random.uniform(1.0, 1.25)  # noqa: S311

@@ -1,6 +1,6 @@
 """Writes documents, and tells what came of it: how many are durable, and why the others are not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,9 +8,10 @@ from sensorium.client.accounting import join_timings, join_usage
 from sensorium.client.documents import Document
 from sensorium.errors import SensoriumError
 from sensorium.model.document import Document as StoredDocument
+from sensorium.model.document import DocumentMask
 from sensorium.model.embedding import Priority, Timings, Usage
 from sensorium.model.names import CollectionName
-from sensorium.model.search import UpsertRequest, UpsertResponse
+from sensorium.model.search import ChangeRequest, UpsertRequest, UpsertResponse
 from sensorium.ports import Searcher
 
 
@@ -68,17 +69,37 @@ async def write_batch(
 
     A document that cannot even be sent is an error of its own, as one that the server refuses.
     """
-    stored, errors = _to_stored(batch)
+    stored, errors = to_stored(batch)
     response = UpsertResponse(())
     if stored:
         response = await searcher.upsert_documents(UpsertRequest(collection, tuple(stored.values()), priority=priority))
-    outcomes = zip(stored, response.outcomes, strict=True)
-    errors |= {index: outcome for index, outcome in outcomes if outcome is not None}
+    return report_of(batch, start, stored, errors, response)
+
+
+async def change_batch(
+    searcher: Searcher, collection: CollectionName, batch: Sequence[Document], start: int, mask: DocumentMask
+) -> UpsertReport:
+    """Change tags and attributes of one batch, whose first document has the place `start` among all."""
+    given = tuple(StoredDocument(each.id, None, tuple(each.tags), each.attributes) for each in batch)
+    outcomes = await searcher.change_documents(ChangeRequest(collection, given, mask))
+    return report_of(batch, start, range(len(batch)), {}, UpsertResponse(tuple(outcomes)))
+
+
+def report_of(
+    batch: Sequence[Document],
+    start: int,
+    sent: Iterable[int],
+    unsendable: Mapping[int, SensoriumError],
+    response: UpsertResponse,
+) -> UpsertReport:
+    """Return the outcome of a batch, of which the documents at the places `sent` got `response`."""
+    outcomes = zip(sent, response.outcomes, strict=True)
+    errors = {**unsendable, **{index: outcome for index, outcome in outcomes if outcome is not None}}
     failed = (DocumentError(start + index, batch[index].id, errors[index]) for index in sorted(errors))
     return UpsertReport(len(batch), tuple(failed), response.usage, response.timings)
 
 
-def _to_stored(batch: Sequence[Document]) -> tuple[dict[int, StoredDocument], dict[int, SensoriumError]]:
+def to_stored(batch: Sequence[Document]) -> tuple[dict[int, StoredDocument], dict[int, SensoriumError]]:
     """Return the documents of a batch that can be sent, and why the others cannot, by their place."""
     stored: dict[int, StoredDocument] = {}
     errors: dict[int, SensoriumError] = {}

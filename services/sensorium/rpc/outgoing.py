@@ -8,9 +8,12 @@ import grpc
 from grpc import aio
 
 from sensorium import context
-from sensorium.errors import DeadlineExceeded, SensoriumError
+from sensorium.errors import DeadlineExceeded, SensoriumError, Unavailable
 from sensorium.rpc.client_span import ClientSpan, start_client_span
 from sensorium.rpc.status import from_rpc_error
+
+# What grpc.aio says when a stream ended while a request of it was being sent, whatever the server said.
+_NOT_SENT = "Internal error from Core"
 
 Headers = Mapping[str, str]
 Details = aio.ClientCallDetails
@@ -42,6 +45,8 @@ class OutgoingCall:
     def failed(self, fault: aio.AioRpcError) -> SensoriumError:
         """Close it after `fault` and return what to raise in its place."""
         self._span.end(fault.code(), fault.details() or "")
+        if fault.code() is grpc.StatusCode.INTERNAL and fault.details() == _NOT_SENT:
+            return Unavailable("the stream broke while a request was on its way")
         return from_rpc_error(fault)
 
     def abandoned(self) -> None:

@@ -3,7 +3,6 @@
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from dataclasses import replace
 
 import grpc
@@ -189,9 +188,12 @@ class SearchClient(Searcher):
                 faults.append(unsendable)
                 yield pb.StreamUpsertDocumentsRequest(request=message)
 
-        async with aclosing(self._stub.StreamUpsertDocuments(messages())) as responses:
-            async for response in responses:
+        call = self._stub.StreamUpsertDocuments(messages())
+        try:
+            async for response in call:
                 yield upserted_from_proto(response.response, faults.popleft())
+        finally:
+            call.cancel()
 
     async def change_documents(self, request: ChangeRequest) -> Sequence[SensoriumError | None]:
         """Change tags and attributes; what is None is durable and visible to searches on return, in order."""

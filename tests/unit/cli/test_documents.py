@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from memory_mesh import MemoryMesh, count_letters
 
+from sensorium.client import bulk
 from sensorium.errors import Unavailable
 
 
@@ -81,9 +82,12 @@ def test_strict_stops_at_the_first_refused_document(run: Any, garage: str) -> No
     assert run("document", "count", garage).out == "1\n"
 
 
-def test_what_is_written_before_an_outage_is_told(run: Any, garage: str, mesh: MemoryMesh) -> None:
+def test_what_is_written_before_an_outage_is_told(
+    run: Any, garage: str, mesh: MemoryMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "FIRST_DELAY", 0.0)
     run("document", "upsert", garage, stdin=lines({"id": "1", "text": "abc"}))
-    mesh.embedder.errors = [Unavailable("down", metadata={"backend": "triton"})]
+    mesh.embedder.errors = [Unavailable("down", metadata={"backend": "triton"})] * 6
     ran = run("document", "upsert", garage, stdin=lines({"id": "2", "text": "abc"}))
     assert ran.status == 4
     assert "0 documents are written" in ran.err
