@@ -74,3 +74,22 @@ def test_attributes_are_shown_as_they_are(run: Any, garage: str) -> None:
     shown = run("search", garage, "a").out
     assert "[bold]a" in shown
     assert "[red]x[/red]" in shown
+
+
+def test_a_collection_is_changed(run: Any, garage: str) -> None:
+    ran = run("collection", "update", garage, "--attribute", "color:string", "--description", "new", "--json")
+    (changed,) = ran.documents()
+    assert (changed["description"], changed["attributes"]) == ("new", [{"field": "color", "type": "string"}])
+    assert run("collection", "update", garage).status == 2
+    assert run("collection", "update", garage, "--attribute", "color:colour").status == 2
+    assert run("collection", "update", "nowhere", "--description", "x").status == 3
+
+
+def test_aliases_are_set_listed_shown_and_deleted(run: Any, garage: str) -> None:
+    assert "no aliases" in run("alias", "list").out
+    assert run("alias", "set", "live", garage, "--json").documents()[0]["collection"]["id"] == garage
+    assert "garage" in run("alias", "get", "live").out
+    assert [each["name"]["id"] for each in run("alias", "list", "--json").documents()] == ["live"]
+    assert run("alias", "delete", "live", "--json").documents() == [{"deleted": "live"}]
+    assert run("alias", "get", "live").status == 3
+    assert run("alias", "set", "live", "nowhere").status == 3
