@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 from sensorium import context
@@ -34,6 +33,39 @@ class _Batch:
     def report(self, response: UpsertResponse) -> UpsertReport:
         """Return the outcome of all its documents."""
         return report_of(self.documents, self.start, self.stored, self.errors, response)
+
+
+class _Turn:
+    """One stream: how much it may send, and whether it is over; its requests may be waited for longer than that."""
+
+    def __init__(self, room: int) -> None:
+        self._room = asyncio.Semaphore(room)
+        self._answered = asyncio.Event()
+        self._over = False
+
+    def answered(self) -> None:
+        """Take an answer."""
+        self._answered.set()
+
+    def settled(self) -> None:
+        """Make room for one more batch."""
+        self._room.release()
+
+    def end(self) -> None:
+        """Let whoever waits go."""
+        self._over = True
+        self._answered.set()
+        self._room.release()
+
+    async def first_answer(self) -> bool:
+        """Wait for the first answer; return whether the stream goes on."""
+        await self._answered.wait()
+        return not self._over
+
+    async def room(self) -> bool:
+        """Wait until one more batch may be under way; return whether the stream goes on."""
+        await self._room.acquire()
+        return not self._over
 
 
 class _Stopped(Exception):
@@ -82,8 +114,8 @@ class BulkWriter:
         self._answered = 0
         self._pending: deque[_Batch] = deque()
         self._fault: Exception | None = None
-        self._room = asyncio.Semaphore(UNDER_WAY)
-        self._flowing = asyncio.Event()
+        self._stopped = False
+        self._turn = _Turn(UNDER_WAY)
         self._clock: asyncio.Timeout
 
     async def write(self) -> None:
@@ -101,6 +133,8 @@ class BulkWriter:
             except _Stopped:
                 break
             except (Unavailable, ResourceExhausted, Cancelled) as error:
+                if self._stopped:
+                    break
                 failures = 1 if self._answered > before else failures + 1
                 if failures > self._retries or not _may_pass(error):
                     raise
@@ -111,38 +145,36 @@ class BulkWriter:
 
     async def _stream_once(self) -> None:
         """Send what is pending and all that follows, until everything is answered."""
-        self._room = asyncio.Semaphore(UNDER_WAY - len(self._pending))
-        self._flowing.clear()
+        turn = self._turn = _Turn(UNDER_WAY - len(self._pending))
         try:
-            async with asyncio.timeout(None) as self._clock, aclosing(self._requests()) as requests:
+            async with asyncio.timeout(None) as self._clock:
                 self._wait_anew()
                 with context.opened(_open_ended()):
-                    async for response in self._searcher.upsert_stream(requests):
-                        self._flowing.set()
+                    async for response in self._searcher.upsert_stream(self._requests(turn)):
+                        turn.answered()
                         self._report(response)
                         self._report_unsent()
                         self._wait_anew()
         except TimeoutError:
             message = f"no answer within {self._timeout:g} seconds; {self._answered:,} documents have their outcome"
             raise DeadlineExceeded(message) from None
+        finally:
+            turn.end()
         if self._pending:
             raise Unavailable("the stream ended before every batch was answered")
 
-    async def _requests(self) -> AsyncGenerator[UpsertRequest]:
+    async def _requests(self, turn: _Turn) -> AsyncIterator[UpsertRequest]:
         for batch in tuple(self._pending):
             if batch.stored:
                 yield self._request(batch)
-                await self._flowing.wait()
-        while True:
-            await self._room.acquire()
-            batch_or_end = self._next()
-            if batch_or_end is None:
-                return
-            self._pending.append(batch_or_end)
+                if not await turn.first_answer():
+                    return
+        while await turn.room() and (following := self._next()):
+            self._pending.append(following)
             self._report_unsent()
             self._wait_anew()
-            if batch_or_end.stored:
-                yield self._request(batch_or_end)
+            if following.stored:
+                yield self._request(following)
 
     def _next(self) -> _Batch | None:
         """Return the next batch; a fault of the iterable ends it, and is raised when all before it is answered."""
@@ -161,11 +193,12 @@ class BulkWriter:
         """Take the answer to the oldest batch that was sent."""
         batch = self._pending.popleft()
         self._answered += len(batch.documents)
-        self._room.release()
+        self._turn.settled()
         try:
             self._on_report(batch.report(response))
         except Exception as fault:  # It is none of the stream's, which would be repeated.
             self._fault = fault
+            self._stopped = True
             raise _Stopped from fault
 
     def _report_unsent(self) -> None:
