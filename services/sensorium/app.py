@@ -9,7 +9,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -17,13 +17,11 @@ import structlog
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
 from sensorium.embed.client import EmbedClient
-from sensorium.embed.served_model import ServedModel, TextTower
-from sensorium.embed.service import EmbedLimits, EmbedService
+from sensorium.embed.service import MEDIA_LIMITS, EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
-from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_health
@@ -35,6 +33,7 @@ from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
 from sensorium.search.client import SearchClient
 from sensorium.search.embedded import embedded_search
 from sensorium.search.servicer import SearchServicer
+from sensorium.serving import canaries, served_model
 from sensorium.settings import Role, Settings, TritonSettings
 from sensorium.tag.client import REPEATABLE as TAG_REPEATABLE
 from sensorium.tag.client import TagClient
@@ -44,9 +43,7 @@ from sensorium.telemetry.endpoint import HttpEndpoint
 from sensorium.telemetry.logs import configure_logs
 from sensorium.telemetry.metrics import CallMetrics, process_registry
 from sensorium.telemetry.traces import traces
-from sensorium.triton.canary import text_canary
-from sensorium.triton.card import ModelCard, read_card, tokenizer_path
-from sensorium.triton.manifest import read_manifest
+from sensorium.triton.card import ModelCard, read_card
 from sensorium.triton.supervisor import Supervisor
 from sensorium.trust import channel_to_role, guarded, shown_to_callers
 
@@ -234,6 +231,8 @@ class Parts:
                 inflight=settings.inflight_batches,
                 queue_tokens=settings.queue_tokens,
             ),
+            media_limits=replace(MEDIA_LIMITS, batch_items=settings.batch_media, inflight=settings.inflight_batches),
+            inputs=self.settings.inputs,
             tokenizer_threads=settings.tokenizer_threads,
         )
         return await self._resources.enter_async_context(service)
@@ -275,34 +274,17 @@ class Parts:
         self._resources.push_async_callback(end)
 
 
-def served_model(card: ModelCard, triton: TritonSettings) -> ServedModel:
-    """Return what the embed service must know of the model that `card` describes."""
-    manifest = read_manifest(triton.model_repository / card.tower.model)
-    tower = TextTower(
-        card.tower.model,
-        card.tower.output,
-        tokenizer_path(triton.model_repository, card),
-        max_batch_size=manifest.max_batch_size,
-        # A GPU wants few shapes; on a CPU every token of padding costs.
-        lengths=manifest.lengths if triton.config_name in {"gpu", "trt"} else (),
-    )
-    prompts = {role: prompt for role in EmbedRole if (prompt := card.prompts.for_role(role))}
-    return ServedModel(card.info(ModelState.LOADING), tower, prompts)
-
-
 def _supervisor(settings: TritonSettings, cards: list[ModelCard]) -> Supervisor:
-    towers = {card.tower.model: card for card in cards}
-    wanted = settings.model_copy(update={"models": tuple(dict.fromkeys((*towers, *settings.models)))})
-    canaries = {
-        model: text_canary(model, card.tower.output, unit_norm=card.normalized) for model, card in towers.items()
-    }
-    return Supervisor(wanted, canaries)
+    checks = canaries(cards)
+    wanted = settings.model_copy(update={"models": tuple(dict.fromkeys((*checks, *settings.models)))})
+    return Supervisor(wanted, checks)
 
 
 async def _follow_triton(supervisor: Supervisor, default: ModelCard, readiness: Readiness, check: str) -> None:
-    """Let `check` pass while the default model is ready; others are reported by ListModels."""
+    """Let `check` pass while every tower of the default model is ready; others are reported by ListModels."""
     readiness.expect(check)
-    model = default.tower.model
+    towers = [tower.model for tower in default.towers.by_modality().values()]
     async for state in supervisor.changes():
-        detail = state.models[model].error if model in state.models else state.error
-        readiness.set(check, state.ready(model), detail or f"Triton is {state.phase}, {model} is not ready")
+        missing = next((tower for tower in towers if not state.ready(tower)), "")
+        detail = state.models[missing].error if missing in state.models else state.error
+        readiness.set(check, not missing, detail or f"Triton is {state.phase}, {missing} is not ready")

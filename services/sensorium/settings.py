@@ -85,6 +85,35 @@ class MeshSettings(Section):
     tls: TlsSettings = Field(TlsSettings(), description="What they show each other.")
 
 
+class ObjectStoreSettings(Section):
+    """One bucket that speaks S3; OSS does in its S3-compatible mode."""
+
+    endpoint: str = Field("", description="Its URL; empty means AWS in `region`.")
+    region: str = "us-east-1"
+    access_key_id: str = ""
+    secret_access_key: SecretStr = SecretStr("")
+    virtual_hosted_style: bool = Field(False, description="The bucket is part of the host's name, as OSS wants it.")
+
+
+class InputSettings(Section):
+    """Where images and sounds may come from, and how many at once."""
+
+    file_roots: tuple[Path, ...] = Field((), description="Folders that `file:` URIs may name; none refuses them all.")
+    http_hosts: tuple[str, ...] = Field(
+        ("*",), description="Hosts that `http:` and `https:` URIs may name, as `*.example.com`; none refuses them all."
+    )
+    http_ports: tuple[int, ...] = (80, 443)
+    private_hosts: tuple[str, ...] = Field(
+        (), description="`host:port`s of our own network, which may have private addresses and any port."
+    )
+    stores: dict[str, ObjectStoreSettings] = Field({}, description="Object stores by `s3://bucket` or `oss://bucket`.")
+    max_redirects: int = 5
+    fetch_seconds: float = Field(10, gt=0, description="For one URI, redirects and all.")
+    fetches: int = Field(16, gt=0, description="URIs that are fetched at once.")
+    decode_threads: int = Field(2, gt=0, description="Images and sounds that are decoded at once.")
+    queue_media: int = Field(1024, gt=0, description="Images and sounds at work; beyond it RESOURCE_EXHAUSTED.")
+
+
 class EmbedSettings(Section):
     """The embed service."""
 
@@ -100,6 +129,7 @@ class EmbedSettings(Section):
         description="The most tokens, padding included, of one inference request; more pays on a GPU alone.",
     )
     batch_items: int = Field(64, description="The most texts of one inference request.")
+    batch_media: int = Field(16, gt=0, description="The most images or clips of one inference request.")
     inflight_batches: int = Field(3, description="Inference requests under way for one model.")
     queue_tokens: int = Field(
         262_144, description="The most tokens that wait in one lane; beyond it RESOURCE_EXHAUSTED."
@@ -210,6 +240,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     mesh: MeshSettings = MeshSettings()
     embed: EmbedSettings = EmbedSettings()
+    inputs: InputSettings = InputSettings()
     search: SearchSettings = SearchSettings()
     tag: TagSettings = TagSettings()
     triton: TritonSettings = TritonSettings()

@@ -1,9 +1,10 @@
-"""One inference request, made of waiting texts of like length."""
+"""One inference request, made of waiting parts of like length."""
 
 from dataclasses import dataclass
+from typing import Generic
 
 from sensorium.embed.lane import Lane
-from sensorium.embed.work import Item
+from sensorium.embed.work import Item, Payload
 from sensorium.model.embedding import Priority
 
 # One more inference request costs about as much as this much padding (docs/limits.md says how that was measured).
@@ -12,16 +13,16 @@ _PADDING_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Texts that go to the inference server together, padded to `length` tokens each."""
+class Batch(Generic[Payload]):
+    """Parts that go to the inference server together, padded to `length` each."""
 
-    items: tuple[Item, ...]
+    items: tuple[Item[Payload], ...]
     length: int
     priority: Priority
 
     @property
     def tokens(self) -> int:
-        """How many tokens it holds, padding aside."""
+        """How much it holds, padding aside."""
         return sum(item.length for item in self.items)
 
     @property
@@ -31,11 +32,11 @@ class Batch:
         return None if None in deadlines else max(each for each in deadlines if each is not None)
 
 
-def take_batch(lane: Lane, priority: Priority, *, max_tokens: int, max_items: int) -> Batch:
-    """Take a batch from a lane that is not empty: the text whose turn it is, joined by those nearest to it in length.
+def take_batch(lane: Lane[Payload], priority: Priority, *, max_tokens: int, max_items: int) -> Batch[Payload]:
+    """Take a batch from a lane that is not empty: the part whose turn it is, joined by those nearest to it in length.
 
-    A text joins while the batch, padding included, stays within `max_tokens`, and the padding costs less than an
-    inference request of its own. The first text is taken however long it is.
+    A part joins while the batch, padding included, stays within `max_tokens`, and the padding costs less than an
+    inference request of its own. The first is taken however long it is.
     """
     first = lane.take_next()
     items, longest, tokens = [first], first.length, first.length

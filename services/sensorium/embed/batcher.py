@@ -1,4 +1,4 @@
-"""Joins waiting texts of like length from different calls into one inference request.
+"""Joins waiting parts of like length from different calls into one inference request.
 
 Nothing waits for company: a batch leaves as soon as a slot is free, and while all slots are in use, batches form by
 themselves. Interactive work goes first; of the batches that leave while both lanes wait, every eighth is bulk.
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import structlog
 
@@ -18,7 +18,7 @@ from sensorium.context import CallContext
 from sensorium.embed.batch import Batch, take_batch
 from sensorium.embed.lane import Lane
 from sensorium.embed.throughput import Throughput
-from sensorium.embed.work import Row, Work
+from sensorium.embed.work import Payload, Row, Work
 from sensorium.errors import DeadlineExceeded, Internal, Reason, ResourceExhausted, SensoriumError, Unavailable
 from sensorium.model.embedding import Priority
 
@@ -36,10 +36,11 @@ class BatchLimits:
 
     Attributes:
         batch_tokens: The most tokens of one batch, padding included.
-        batch_items: The most texts of one batch.
+        batch_items: The most parts of one batch.
         inflight: Batches under way at once.
         queue_tokens: The most tokens that wait in one lane; a call that finds its lane empty may be larger.
         lengths: Sequence lengths to pad to, ascending; empty pads to the longest of a batch.
+        unit: What is counted, for messages: tokens of text, or images and clips, each of which counts as one.
     """
 
     batch_tokens: int = 512
@@ -47,32 +48,50 @@ class BatchLimits:
     inflight: int = 3
     queue_tokens: int = 262_144
     lengths: tuple[int, ...] = ()
+    unit: str = "tokens"
 
     def padded(self, length: int) -> int:
-        """Return the length that a text of `length` tokens is padded to at least."""
+        """Return the length that a part of `length` is padded to at least."""
         return next((each for each in self.lengths if each >= length), length)
 
 
-class BatchRunner(Protocol):
+Read_contra = TypeVar("Read_contra", contravariant=True)
+
+
+class BatchRunner(Protocol[Read_contra]):
     """Runs one batch through the model."""
 
     async def __call__(
-        self, sequences: Sequence[Sequence[int]], length: int, priority: Priority
+        self, payloads: Sequence[Read_contra], length: int, priority: Priority
     ) -> Sequence[Row | SensoriumError]:
-        """Return a vector or an error for each sequence, padded to `length`, in order."""
+        """Return a vector or an error for each payload, padded to `length`, in order."""
         ...
 
 
-class Batcher:
-    """The queue of one model. Leaving its block ends what waits or runs with Unavailable."""
+class Batcher(Generic[Payload]):
+    """The queue of one tower. Leaving its block ends what waits or runs with Unavailable.
 
-    def __init__(self, run: BatchRunner, limits: BatchLimits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        run: The tower.
+        limits: Of batches and queues.
+        length: How long a payload is, in the unit of the limits.
+    """
+
+    def __init__(
+        self,
+        run: BatchRunner[Payload],
+        limits: BatchLimits,
+        *,
+        length: Callable[[Any], int] = len,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._run_batch = run
         self._limits = limits
+        self._length = length
         self._clock = clock
-        self._lanes = {priority: Lane() for priority in Priority}
+        self._lanes: dict[Priority, Lane[Payload]] = {priority: Lane() for priority in Priority}
         self._throughput = Throughput()
-        self._running: dict[asyncio.Task[None], Batch] = {}
+        self._running: dict[asyncio.Task[None], Batch[Payload]] = {}
         self._since_bulk = 0
         self._last_end = 0.0
         self._fill_planned = False
@@ -94,8 +113,8 @@ class Batcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def submit(self, sequences: Sequence[Sequence[int]], priority: Priority) -> Sequence[Row | SensoriumError]:
-        """Return a vector or an error for each sequence of token ids, in order. There must be one at least.
+    async def submit(self, payloads: Sequence[Payload], priority: Priority) -> Sequence[Row | SensoriumError]:
+        """Return a vector or an error for each payload, in order. There must be one at least.
 
         Time in the queue and in the model is recorded on the current call. When the caller is cancelled, what still
         waits is forgotten.
@@ -106,7 +125,7 @@ class Batcher:
             Unavailable: The batcher is closed.
         """
         loop = asyncio.get_running_loop()
-        work = self._admit(sequences, priority, loop.create_future())
+        work = self._admit(payloads, priority, loop.create_future())
         if not self._fill_planned:
             # After all that has arrived in this turn of the loop, so that it can share a batch.
             self._fill_planned = True
@@ -115,46 +134,48 @@ class Batcher:
             async with asyncio.timeout_at(context.deadline_on_loop(loop)):
                 await work.done
         except TimeoutError:
-            raise DeadlineExceeded("the deadline passed while the texts waited for the model") from None
+            raise DeadlineExceeded(f"the deadline passed while the {self._limits.unit} waited for the model") from None
         finally:
             self._lanes[priority].discard(work)
             work.record_times(self._clock())
         return [outcome for outcome in work.outcomes if outcome is not None]
 
-    def _admit(self, sequences: Sequence[Sequence[int]], priority: Priority, done: asyncio.Future[None]) -> Work:
+    def _admit(self, payloads: Sequence[Payload], priority: Priority, done: asyncio.Future[None]) -> Work[Payload]:
         if self._closed:
             raise _shutting_down()
-        work = Work(context.current() or CallContext(), self._clock(), done)
-        for ids in sequences:
-            work.add(ids, self._limits.padded(len(ids)))
+        work: Work[Payload] = Work(context.current() or CallContext(), self._clock(), done)
+        for payload in payloads:
+            work.add(payload, self._limits.padded(self._length(payload)))
         self._check_room(work, priority)
         self._check_deadline(work, priority)
         self._lanes[priority].add(work)
         return work
 
-    def _check_room(self, work: Work, priority: Priority) -> None:
+    def _check_room(self, work: Work[Payload], priority: Priority) -> None:
         lane, limit = self._lanes[priority], self._limits.queue_tokens
         excess = lane.tokens + sum(item.length for item in work.items) - limit
         if lane.tokens and excess > 0:
             shortest, longest = _RETRY_SECONDS
             seconds = self._throughput.seconds_for(min(excess, lane.tokens))
             raise ResourceExhausted(
-                f"the {priority} queue is full: {lane.tokens} of {limit} tokens wait",
+                f"the {priority} queue is full: {lane.tokens} of {limit} {self._limits.unit} wait",
                 metadata={"limit": str(limit), "actual": str(lane.tokens)},
                 retry_after=_UNKNOWN_RETRY_SECONDS if seconds is None else min(max(seconds, shortest), longest),
             )
 
-    def _check_deadline(self, work: Work, priority: Priority) -> None:
+    def _check_deadline(self, work: Work[Payload], priority: Priority) -> None:
         left = work.call.remaining()
         if left is None:
             return
         if left <= 0:
-            raise DeadlineExceeded("the deadline had passed when the texts were ready for the model")
+            raise DeadlineExceeded(f"the deadline had passed when the {self._limits.unit} were ready for the model")
         needed = self._seconds_needed(work, priority, left)
         if needed > left:
-            raise DeadlineExceeded(f"the texts would take about {needed:.1f} s, but {left:.1f} s are left")
+            raise DeadlineExceeded(
+                f"the {self._limits.unit} would take about {needed:.1f} s, but {left:.1f} s are left"
+            )
 
-    def _seconds_needed(self, work: Work, priority: Priority, enough: float) -> float:
+    def _seconds_needed(self, work: Work[Payload], priority: Priority, enough: float) -> float:
         """Return how long `work` would take at least; 0 when that is unknown, a rough bound when below `enough`.
 
         Calls take turns, so each that waits delays `work` by no more tokens than `work` has itself.
@@ -186,7 +207,7 @@ class Batcher:
             return Priority.INTERACTIVE
         return None
 
-    def _take(self, priority: Priority, free: int) -> Batch:
+    def _take(self, priority: Priority, free: int) -> Batch[Payload]:
         limits, lane = self._limits, self._lanes[priority]
         max_tokens = limits.batch_tokens
         if free > 1:
@@ -194,7 +215,7 @@ class Batcher:
             max_tokens = min(max_tokens, max(lane.tokens // free, max_tokens // _SMALLEST_SPLIT))
         return take_batch(lane, priority, max_tokens=max_tokens, max_items=limits.batch_items)
 
-    def _start(self, batch: Batch, *, saturated: bool) -> None:
+    def _start(self, batch: Batch[Payload], *, saturated: bool) -> None:
         now = self._clock()
         for item in batch.items:
             item.work.started = item.work.started or now
@@ -208,7 +229,7 @@ class Batcher:
         del self._running[task]
         self._fill()
 
-    async def _run(self, batch: Batch, started: float, saturated: bool) -> None:
+    async def _run(self, batch: Batch[Payload], started: float, saturated: bool) -> None:
         call = CallContext(batch.items[0].work.call.request_id, batch.deadline)
         with context.opened(call):
             outcomes = await self._outcomes(batch)
@@ -219,9 +240,9 @@ class Batcher:
             self._throughput.record(batch.tokens, now - max(started, self._last_end))
         self._last_end = now
 
-    async def _outcomes(self, batch: Batch) -> Sequence[Row | SensoriumError]:
+    async def _outcomes(self, batch: Batch[Payload]) -> Sequence[Row | SensoriumError]:
         try:
-            return await self._run_batch([item.ids for item in batch.items], batch.length, batch.priority)
+            return await self._run_batch([item.payload for item in batch.items], batch.length, batch.priority)
         except SensoriumError as error:
             return [error] * len(batch.items)
         except Exception:

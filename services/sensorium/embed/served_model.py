@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensorium.media.decoded import Decoder
+from sensorium.model.content import Modality
 from sensorium.model.embedding import EmbedRole, ModelInfo
 
 
@@ -18,6 +20,7 @@ class TextTower:
         max_batch_size: The most texts that one inference request may hold.
         lengths: Sequence lengths to pad to, ascending, for devices that want few shapes (GPU). Empty pads to the
             longest text of a batch: on CPU cost grows with each token, and shapes cost nothing.
+        max_characters: Characters of one text; None leaves it to the tokens.
     """
 
     model: str
@@ -25,12 +28,54 @@ class TextTower:
     tokenizer: Path
     max_batch_size: int = 64
     lengths: tuple[int, ...] = ()
+    max_characters: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTower:
+    """The model that reads images or sounds and gives one dense vector for each.
+
+    Attributes:
+        model: Its name on the inference server.
+        input: Its input tensor: a batch of what the decoder makes.
+        output: Its output tensor, float32 [batch, dimension].
+        decoder: Makes one row of its input of an encoded file.
+        max_batch_size: The most images or clips that one inference request may hold.
+    """
+
+    model: str
+    input: str
+    output: str
+    decoder: Decoder
+    max_batch_size: int = 64
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """An embedding model: what clients see of it, its tower, and what is put before a text by role."""
+    """An embedding model: what clients see of it, its towers, and how it is used.
+
+    Attributes:
+        text: The tower of its texts; None for a model that takes none.
+        media: The towers of its images and sounds.
+        prompts: What is put before a text, by role.
+        instruction: What takes the place of the query prompt when there is an instruction, with `{instruction}` in it.
+        usage_weights: What one part of a modality counts in a call's usage; 1 where it says nothing.
+    """
 
     info: ModelInfo
-    tower: TextTower
+    text: TextTower | None = None
     prompts: Mapping[EmbedRole, str] = field(default_factory=dict)
+    media: Mapping[Modality, MediaTower] = field(default_factory=dict)
+    instruction: str = ""
+    usage_weights: Mapping[Modality, float] = field(default_factory=dict)
+
+    @property
+    def towers(self) -> tuple[str, ...]:
+        """The names of its towers on the inference server."""
+        return (*((self.text.model,) if self.text else ()), *(tower.model for tower in self.media.values()))
+
+    def prompt(self, role: EmbedRole | None, instruction: str) -> str:
+        """Return what is put before a text: an instruction says what a query is for, documents take none."""
+        if instruction and role is not EmbedRole.DOCUMENT:
+            return self.instruction.replace("{instruction}", instruction)
+        return self.prompts.get(role, "") if role else ""

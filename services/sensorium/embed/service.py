@@ -1,7 +1,7 @@
 """The embed service: finds the model that a call names, and reports what the call used."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -11,10 +11,13 @@ from typing import Self
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.embed.batcher import BatchLimits
+from sensorium.embed.embedding_model import EmbeddingModel
+from sensorium.embed.media_embedder import MediaResources
+from sensorium.embed.media_queue import MediaQueue
 from sensorium.embed.served_model import ServedModel
-from sensorium.embed.text_model import TextModel
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError
-from sensorium.model.content import Modality
+from sensorium.media.source import MediaSource
+from sensorium.model.content import Content, Modality
 from sensorium.model.embedding import (
     Embedding,
     EmbedRequest,
@@ -26,6 +29,9 @@ from sensorium.model.embedding import (
     Usage,
 )
 from sensorium.ports import InferenceServer
+from sensorium.settings import InputSettings
+
+MEDIA_LIMITS = BatchLimits(batch_items=16, unit="images or sounds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class EmbedService:
         server: Where they run.
         limits: Of one call.
         batch_limits: Of each model's batches and queues.
+        media_limits: Of each tower's batches of images or sounds.
+        inputs: Where images and sounds may come from, and how many at once.
         tokenizer_threads: For texts that take longer than a moment.
     """
 
@@ -54,18 +62,25 @@ class EmbedService:
         *,
         limits: EmbedLimits,
         batch_limits: BatchLimits,
+        media_limits: BatchLimits = MEDIA_LIMITS,
+        inputs: InputSettings = InputSettings(),  # noqa: B008 - frozen
         tokenizer_threads: int = 2,
     ) -> None:
         self._limits = limits
         self._executor = ThreadPoolExecutor(tokenizer_threads, thread_name_prefix="tokenizer")
+        self._decoders = ThreadPoolExecutor(inputs.decode_threads, thread_name_prefix="decoder")
+        self._source = MediaSource(inputs)
         self._default = models[0].info.name
+        resources = MediaResources(self._source, MediaQueue(inputs.queue_media), self._decoders)
         self._models = {
-            served.info.name: TextModel(
+            served.info.name: EmbeddingModel(
                 served,
                 server,
                 limits=batch_limits,
+                media_limits=media_limits,
                 max_text_bytes=limits.max_text_bytes,
                 executor=self._executor,
+                resources=resources,
             )
             for served in models
         }
@@ -73,6 +88,8 @@ class EmbedService:
 
     async def __aenter__(self) -> Self:
         self._exits.callback(self._executor.shutdown, cancel_futures=True)
+        self._exits.callback(self._decoders.shutdown, cancel_futures=True)
+        await self._exits.enter_async_context(self._source)
         for model in self._models.values():
             await self._exits.enter_async_context(model)
         return self
@@ -106,9 +123,10 @@ class EmbedService:
         with context.opened(_own_times()) as call:
             results = await model.embed(request)
         _report(call)
-        return EmbedResponse(model.info.name, model.info.revision, tuple(results), _usage(results), _timings(call))
+        usage = _usage(request.contents, results, model.usage_weights)
+        return EmbedResponse(model.info.name, model.info.revision, tuple(results), usage, _timings(call))
 
-    def _find(self, name: str) -> TextModel:
+    def _find(self, name: str) -> EmbeddingModel:
         try:
             return self._models[name or self._default]
         except KeyError:
@@ -145,10 +163,18 @@ def _report(call: CallContext) -> None:
         context.record(stage, seconds)
 
 
-def _usage(results: Sequence[Embedding | SensoriumError]) -> Usage:
-    embedded = [result for result in results if isinstance(result, Embedding)]
-    tokens = sum(result.token_count for result in embedded)
-    return Usage(tokens, (ModalityUsage(Modality.TEXT, float(len(embedded)), 1.0),))
+def _usage(
+    contents: Sequence[Content], results: Sequence[Embedding | SensoriumError], weights: Mapping[Modality, float]
+) -> Usage:
+    """Return what the contents that were embedded consumed: their parts, counted by modality."""
+    tokens, counts = 0, dict.fromkeys((part.modality for content in contents for part in content.parts), 0)
+    for content, result in zip(contents, results, strict=True):
+        if isinstance(result, Embedding):
+            tokens += result.token_count
+            for part in content.parts:
+                counts[part.modality] += 1
+    used = (ModalityUsage(modality, float(count), weights.get(modality, 1.0)) for modality, count in counts.items())
+    return Usage(tokens, tuple(used))
 
 
 def _timings(call: CallContext) -> Timings:

@@ -1,9 +1,9 @@
-"""The texts of one call on their way through the batcher."""
+"""The parts of one call on their way through the batcher."""
 
 import asyncio
 import contextvars
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,58 +12,59 @@ from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.errors import SensoriumError
 
-Row = NDArray[np.float32]  # the vector of one text, shape [dimension]
+Row = NDArray[np.float32]  # the vector of one part, shape [dimension]
+Payload = TypeVar("Payload")  # what the model reads of one part: token ids, pixels, a waveform
 
 
 @dataclass(eq=False, slots=True)
-class Item:
-    """One text: its token ids, and the length that it is padded to at least."""
+class Item(Generic[Payload]):
+    """One part: what the model reads of it, and the length that it is padded to at least."""
 
-    work: "Work"
+    work: "Work[Payload]"
     index: int
-    ids: Sequence[int]
+    payload: Payload
     length: int
     waiting: bool = False
 
 
 @dataclass(eq=False, slots=True)
-class Work:
-    """The texts of one call, and what has come of each so far.
+class Work(Generic[Payload]):
+    """The parts of one call for one tower, and what has come of each so far.
 
     Attributes:
         call: The context of the call, for its deadline.
         variables: The context variables of the call, so that a trace goes on in the batches made for it.
         arrived: When it came, on `time.monotonic`'s clock.
-        started: When the first of its texts left the queue; None before that.
-        waiting_tokens: How many tokens of it still wait.
-        done: Set when every text has its outcome.
+        started: When the first of its parts left the queue; None before that.
+        waiting_tokens: How much of it still waits, in the unit of the batcher.
+        done: Set when every part has its outcome.
     """
 
     call: CallContext
     arrived: float
     done: asyncio.Future[None]
     variables: contextvars.Context = field(default_factory=contextvars.copy_context)
-    items: list[Item] = field(default_factory=list)
+    items: list[Item[Payload]] = field(default_factory=list)
     outcomes: list[Row | SensoriumError | None] = field(default_factory=list)
     started: float | None = None
     waiting_tokens: int = 0
     missing: int = 0
     _next: int = 0
 
-    def add(self, ids: Sequence[int], length: int) -> None:
-        """Add one text."""
-        self.items.append(Item(self, len(self.items), ids, length))
+    def add(self, payload: Payload, length: int) -> None:
+        """Add one part."""
+        self.items.append(Item(self, len(self.items), payload, length))
         self.outcomes.append(None)
         self.missing += 1
 
-    def first_waiting(self) -> Item:
-        """Return the oldest text that still waits; there must be one."""
+    def first_waiting(self) -> Item[Payload]:
+        """Return the oldest part that still waits; there must be one."""
         while not self.items[self._next].waiting:
             self._next += 1
         return self.items[self._next]
 
     def settle(self, index: int, outcome: Row | SensoriumError) -> None:
-        """Note what came of one text."""
+        """Note what came of one part."""
         self.outcomes[index] = outcome
         self.missing -= 1
         if not self.missing and not self.done.done():
@@ -75,7 +76,7 @@ class Work:
             self.done.set_exception(error)
 
     def record_times(self, now: float) -> None:
-        """Record the time until the first text left the queue, and from there to the last outcome."""
+        """Record the time until the first part left the queue, and from there to the last outcome."""
         started = self.started or now
         context.record(Stage.QUEUE, started - self.arrived)
         context.record(Stage.INFERENCE, now - started)

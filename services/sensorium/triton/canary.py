@@ -91,3 +91,17 @@ def text_canary(model: str, output: str, *, unit_norm: bool) -> ContentCanary:
         for ids in (np.arange(first, first + 8, dtype=np.int64)[None] for first in (1, 11))
     ]
     return ContentCanary(model, inputs, output, unit_norm=unit_norm)
+
+
+def image_canary(model: str, tensor: str, output: str, shape: tuple[int, ...], *, unit_norm: bool) -> ContentCanary:
+    """Return a canary for a model of images that takes `tensor`, uint8 [batch, *shape]: two pictures of noise."""
+    noise = np.random.default_rng(0)
+    inputs = [{tensor: noise.integers(0, 256, (1, *shape), np.uint8)} for _ in range(2)]
+    return ContentCanary(model, inputs, output, unit_norm=unit_norm)
+
+
+def audio_canary(model: str, tensor: str, output: str, sample_count: int, *, unit_norm: bool) -> ContentCanary:
+    """Return a canary for a model of sound that takes `tensor`, float32 [batch, sample_count]: noise, and a hum."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, sample_count)).astype(np.float32)
+    hum = (0.5 * np.sin(np.arange(sample_count, dtype=np.float32) / 8))[None]
+    return ContentCanary(model, [{tensor: noise}, {tensor: hum}], output, unit_norm=unit_norm)

@@ -1,4 +1,4 @@
-"""Model cards: what clients see of an embedding model, and the Triton model that computes it."""
+"""Model cards: what clients see of an embedding model, and the Triton models that compute it."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,13 +8,11 @@ from pydantic.dataclasses import dataclass
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model import embedding
-from sensorium.model.content import Modality
-from sensorium.model.embedding import EmbedRole, ModelInfo, ModelState
+from sensorium.model.embedding import EmbedRole, Fusion, ModelInfo, ModelState
 from sensorium.model.vector import Metric
 from sensorium.triton.manifest import Count, RelativePath, Sha256
 from sensorium.triton.toml_file import STRICT, read_toml
-
-Text = Annotated[str, Field(min_length=1)]
+from sensorium.triton.towers import Text, TextTower, Towers
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -28,10 +26,20 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Prompts:
-    """What is put before a text, by role; empty for models that know no roles."""
+    """What is put before a text, by role; empty for models that know no roles.
+
+    Attributes:
+        instruction: What takes the place of `query` when the caller says what the search is for; it holds
+            `{instruction}` once. Empty for models that follow none.
+    """
 
     query: str = ""
     document: str = ""
+    instruction: str = ""
+
+    def __post_init__(self) -> None:
+        if self.instruction and self.instruction.count("{instruction}") != 1:
+            raise ValueError("instruction must hold {instruction} once")
 
     def for_role(self, role: EmbedRole | None) -> str:
         """Return the prompt; a text without a role gets none."""
@@ -42,22 +50,6 @@ class Prompts:
                 return self.document
             case None:
                 return ""
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
-class Tower:
-    """The Triton model for one modality.
-
-    Attributes:
-        output: Its output tensor, float32 [batch, dimension].
-        tokenizer: The tokenizers file, relative to the card; its own truncation and padding do not count.
-    """
-
-    modality: Modality
-    model: RelativePath
-    output: Text
-    tokenizer: Text
-    tokenizer_sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -79,9 +71,11 @@ class ModelCard:
     Attributes:
         name: What clients call it.
         revision: Changes whenever its vectors do; a collection is bound to one.
-        max_token_count: Tokens of one text, special tokens included; the rest is cut.
         normalized: Whether vectors have length 1.
         precision: What it computes in.
+        towers: The Triton models, one for each modality that it takes.
+        dimensions: Smaller dimensions that it was trained for (Matryoshka).
+        fusions: How several parts of one content become one vector; empty when it takes one part alone.
         calibration: Without one, the model cannot tag.
     """
 
@@ -91,14 +85,21 @@ class ModelCard:
     languages: Annotated[tuple[Text, ...], Field(min_length=1)]
     license: Text
     dimension: Count
-    max_token_count: Count
     normalized: bool
     metric: Metric
     precision: Literal["float32", "float16", "bfloat16", "int8"]
     provenance: Provenance
-    prompts: Prompts
-    tower: Tower
+    towers: Towers
+    prompts: Prompts = Prompts()
+    dimensions: tuple[Count, ...] = ()
+    fusions: tuple[Fusion, ...] = (Fusion.AVERAGE,)
     calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        if Fusion.JOINT in self.fusions:
+            raise ValueError("fusions: no tower reads several parts together yet, so a model cannot fuse jointly")
+        if any(dimension >= self.dimension for dimension in self.dimensions):
+            raise ValueError("dimensions must be smaller than dimension")
 
     def info(self, state: ModelState) -> ModelInfo:
         """Return what clients see."""
@@ -107,13 +108,16 @@ class ModelCard:
             revision=self.revision,
             description=self.description,
             dimension=self.dimension,
-            max_token_count=self.max_token_count,
+            max_token_count=self.towers.text.max_token_count if self.towers.text else 0,
             license=self.license,
-            modalities=(self.tower.modality,),
+            modalities=tuple(self.towers.by_modality()),
             languages=self.languages,
+            dimensions=self.dimensions,
             metric=self.metric,
             normalized=self.normalized,
-            roles_supported=self.prompts != Prompts(),
+            fusions=self.fusions,
+            roles_supported=bool(self.prompts.query or self.prompts.document),
+            instruction_supported=bool(self.prompts.instruction),
             state=state,
             calibration=self.calibration.parameters() if self.calibration else None,
         )
@@ -124,7 +128,7 @@ def read_card(repository: Path, model: str) -> ModelCard:
 
     Raises:
         NotFound: The repository has no such model.
-        FailedPrecondition: The card is wrong; the message names the file and the field.
+        FailedPrecondition: The card is wrong, or its tokenizer missing; the message names the file and the field.
     """
     path = repository / model / "card.toml"
     if not path.is_file():
@@ -132,13 +136,13 @@ def read_card(repository: Path, model: str) -> ModelCard:
     card = read_toml(path, ModelCard)
     if card.name != model:
         raise FailedPrecondition(f"{path}: name: must be that of its folder, {model}", field="name")
-    if not tokenizer_path(repository, card).is_file():
-        raise FailedPrecondition(
-            f"{path}: tower.tokenizer: there is no {card.tower.tokenizer}", field="tower.tokenizer"
-        )
+    text = card.towers.text
+    if text and not tokenizer_path(repository, card, text).is_file():
+        field = "towers.text.tokenizer"
+        raise FailedPrecondition(f"{path}: {field}: there is no {text.tokenizer}", field=field)
     return card
 
 
-def tokenizer_path(repository: Path, card: ModelCard) -> Path:
-    """Return where a card's tokenizer lies."""
-    return repository / card.name / card.tower.tokenizer
+def tokenizer_path(repository: Path, card: ModelCard, tower: TextTower) -> Path:
+    """Return where the tokenizer of a card's text tower lies."""
+    return repository / card.name / tower.tokenizer

@@ -12,7 +12,7 @@ from sensorium.triton.toml_file import STRICT, read_toml
 Count = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 RelativePath = Annotated[str, Field(pattern=r"^[\w-][\w./-]*$")]
-Shape = tuple[Count, Count]  # [batch, length]
+Shape = tuple[Count, Count]  # [batch, length]; the length counts for free axes alone
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -116,7 +116,8 @@ class Manifest:
 
     Attributes:
         name: The Triton model, and its folder in the repository.
-        lengths: Sequence lengths to pad to, ascending, so that batches have few shapes.
+        lengths: Sequence lengths to pad to, ascending, so that batches have few shapes; none for images and audio,
+            whose shape is fixed.
         graph, weights: What a model with a committed graph has.
         quantized: What a model that the build makes has instead.
         gpu, tensorrt: None for a model that runs on processors alone.
@@ -124,11 +125,11 @@ class Manifest:
 
     name: RelativePath
     max_batch_size: Count
-    lengths: Annotated[tuple[Count, ...], Field(min_length=1)]
     inputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1)]
     outputs: Annotated[tuple[TensorSpec, ...], Field(min_length=1)]
     queue: Queue
     cpu: Cpu
+    lengths: tuple[Count, ...] = ()
     graph: Graph | None = None
     weights: Weights | None = None
     quantized: Quantized | None = None
@@ -142,7 +143,9 @@ class Manifest:
             raise ValueError("one of [graph] and [quantized] is required")
         if self.tensorrt and not self.gpu:
             raise ValueError("[tensorrt] needs [gpu]")
-        gpu, largest = self.gpu or Gpu(instances=1), (self.max_batch_size, self.lengths[-1])
+        if not self.lengths and any(-1 in spec.dims for spec in self.inputs):
+            raise ValueError("an input with a free axis needs lengths")
+        gpu, largest = self.gpu or Gpu(instances=1), (self.max_batch_size, self.lengths[-1] if self.lengths else 1)
         for batch, length in (*self.cpu.warmup, *gpu.warmup):
             if batch > largest[0] or length > largest[1]:
                 raise ValueError(f"warmup [{batch}, {length}] is larger than {list(largest)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason
+from sensorium.model.content import Modality
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.model.vector import Metric
 from sensorium.triton.card import Prompts, read_card, tokenizer_path
@@ -27,19 +28,39 @@ def changed(folder: Path, old: str, new: str) -> Path:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_card_and_manifest_agree(model: str) -> None:
+def test_card_and_manifests_agree(model: str) -> None:
     card = read_card(REPOSITORY, model)
-    manifest = read_manifest(REPOSITORY / card.tower.model)
-    [output] = [spec for spec in manifest.outputs if spec.name == card.tower.output]
-    assert output.dims == (card.dimension,)
-    assert manifest.lengths[-1] == card.max_token_count
+    for tower in card.towers.by_modality().values():
+        manifest = read_manifest(REPOSITORY / tower.model)
+        [output] = [spec for spec in manifest.outputs if spec.name == tower.output]
+        assert output.dims == (card.dimension,)
+    if card.towers.text:
+        assert read_manifest(REPOSITORY / card.towers.text.model).lengths[-1] == card.towers.text.max_token_count
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_pictures_of_the_card_are_those_of_the_manifest(model: str) -> None:
+    tower = read_card(REPOSITORY, model).towers.image
+    if tower:
+        [spec] = read_manifest(REPOSITORY / tower.model).inputs
+        shape = (3, tower.size, tower.size) if tower.layout == "NCHW" else (tower.size, tower.size, 3)
+        assert (spec.name, spec.dtype, spec.dims) == (tower.input, "UINT8", shape)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_clips_of_the_card_are_those_of_the_manifest(model: str) -> None:
+    tower = read_card(REPOSITORY, model).towers.audio
+    if tower:
+        [spec] = read_manifest(REPOSITORY / tower.model).inputs
+        assert (spec.name, spec.dtype, spec.dims) == (tower.input, "FP32", (tower.sample_count,))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_tokenizer_is_the_one_the_card_names(model: str) -> None:
     card = read_card(REPOSITORY, model)
-    content = tokenizer_path(REPOSITORY, card).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == card.tower.tokenizer_sha256
+    if card.towers.text:
+        content = tokenizer_path(REPOSITORY, card, card.towers.text).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == card.towers.text.tokenizer_sha256
 
 
 def test_no_two_models_share_a_revision() -> None:
@@ -92,12 +113,17 @@ def test_a_prompt_goes_before_its_role_alone() -> None:
         ('metric = "cosine"', 'metric = "cosinus"', "metric"),
         ('languages = ["en"]', "languages = []", "languages"),
         ("normalized = true", 'normalized = "yes"', "normalized"),
-        ('modality = "text"', 'modality = "smell"', "tower.modality"),
+        ("[towers.text]", "[towers.smell]", "towers.smell"),
+        ("[towers.text]", "[towers.image]\nsize = 0\n[towers.text]", "towers.image.model"),
+        ("max_token_count = 256", "max_token_count = 256\nusage_weight = 0", "towers.text.usage_weight"),
+        ("[prompts]", "[prompts]\ninstruction = 'Find:'", "prompts"),
+        ("dimension = 384", "dimension = 384\nfusions = ['joint']", ""),
+        ("dimension = 384", "dimension = 384\ndimensions = [384]", ""),
         ('revision = "', 'revisions = "', "revision"),
         ('name = "all-minilm-l6-v2"', 'name = "bge-m3"', "name"),
         ("slope = ", "slope = -", "calibration.slope"),
         ("intercept = ", "intercept = nan # ", "calibration.intercept"),
-        ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "tower.tokenizer"),
+        ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "towers.text.tokenizer"),
     ],
 )
 def test_a_wrong_field_is_named_with_its_file(tmp_path: Path, old: str, new: str, field: str) -> None:
@@ -105,7 +131,32 @@ def test_a_wrong_field_is_named_with_its_file(tmp_path: Path, old: str, new: str
     with pytest.raises(FailedPrecondition) as caught:
         read_card(repository, MODEL)
     assert caught.value.field == field
-    assert f"{repository / MODEL / 'card.toml'}: {field}: " in caught.value.message
+    assert f"{repository / MODEL / 'card.toml'}: {field or 'file'}: " in caught.value.message
+
+
+def test_a_card_of_three_towers_takes_three_modalities(tmp_path: Path) -> None:
+    towers = """
+[towers.image]
+model = "tiny-image"
+size = 128
+usage_weight = 2
+
+[towers.audio]
+model = "tiny-audio"
+sample_rate = 16000
+seconds = 5
+
+[towers.text]"""
+    card = read_card(changed(tmp_path, "[towers.text]", towers), MODEL)
+    assert card.info(ModelState.READY).modalities == (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)
+    assert card.towers.image
+    assert (card.towers.image.input, card.towers.image.output, card.towers.image.usage_weight) == (
+        "image",
+        "embedding",
+        2,
+    )
+    assert card.towers.audio
+    assert card.towers.audio.sample_count == 80_000
 
 
 def test_an_unknown_model_is_not_found() -> None:

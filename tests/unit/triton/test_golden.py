@@ -47,8 +47,8 @@ def session(model: str) -> ort.InferenceSession:
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     card = read_card(REPOSITORY, MODEL)
-    tokenizer = Tokenizer.from_file(str(tokenizer_path(REPOSITORY, card)))
-    tokenizer.enable_truncation(card.max_token_count)
+    tokenizer = Tokenizer.from_file(str(tokenizer_path(REPOSITORY, card, card.towers.text)))
+    tokenizer.enable_truncation(card.towers.text.max_token_count)
     tokenizer.no_padding()
     return tokenizer
 
@@ -73,7 +73,7 @@ def test_token_ids_are_the_references(tokenizer: Tokenizer, case: Case) -> None:
 
 
 def test_the_goldens_reach_the_limit() -> None:
-    assert max(len(case["ids"]) for case in CASES) == read_card(REPOSITORY, MODEL).max_token_count
+    assert max(len(case["ids"]) for case in CASES) == read_card(REPOSITORY, MODEL).towers.text.max_token_count
 
 
 def test_vectors_are_the_references(model: ort.InferenceSession) -> None:

@@ -1,0 +1,145 @@
+"""One embedding model at work: its towers embed the parts of contents, whose vectors become embeddings."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from sensorium.embed.batcher import BatchLimits
+from sensorium.embed.fusion import fused
+from sensorium.embed.media_embedder import MediaEmbedder, MediaResources
+from sensorium.embed.options import check_options
+from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, located, parts_of
+from sensorium.embed.served_model import ServedModel
+from sensorium.embed.text_embedder import TextEmbedder
+from sensorium.errors import InvalidArgument, SensoriumError
+from sensorium.model.content import Content, Modality, Part
+from sensorium.model.embedding import Embedding, EmbedRequest, ModelInfo
+from sensorium.ports import InferenceServer
+
+Outcome = Embedding | SensoriumError
+
+
+class EmbeddingModel:
+    """Embeds contents of the modalities that its towers take. Leaving its block ends what waits.
+
+    Args:
+        served: The model.
+        server: Where its towers run.
+        limits: Of the batches and queue of texts; the tower's own limits apply too.
+        media_limits: Of the batches of images, and of sounds.
+        max_text_bytes: The largest text, in UTF-8.
+        executor: Where longer texts are tokenised.
+        resources: Where media come from and are decoded.
+    """
+
+    def __init__(
+        self,
+        served: ServedModel,
+        server: InferenceServer,
+        *,
+        limits: BatchLimits,
+        media_limits: BatchLimits,
+        max_text_bytes: int,
+        executor: Executor,
+        resources: MediaResources,
+    ) -> None:
+        self._served = served
+        self._server = server
+        dimension = served.info.dimension
+        self._embedders: dict[Modality, TextEmbedder | MediaEmbedder] = {
+            modality: MediaEmbedder(modality, tower, dimension, server, limits=media_limits, resources=resources)
+            for modality, tower in served.media.items()
+        }
+        if served.text:
+            self._embedders[Modality.TEXT] = TextEmbedder(
+                served, served.text, server, limits=limits, max_text_bytes=max_text_bytes, executor=executor
+            )
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        for embedder in self._embedders.values():
+            await self._exits.enter_async_context(embedder)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exits.__aexit__(kind, error, trace)
+
+    @property
+    def info(self) -> ModelInfo:
+        """What clients see of it; its state is not kept up to date."""
+        return self._served.info
+
+    @property
+    def usage_weights(self) -> Mapping[Modality, float]:
+        """What one part of a modality counts; 1 where it says nothing."""
+        return self._served.usage_weights
+
+    async def ready(self) -> bool:
+        """Return whether the canary inferences of all its towers have passed."""
+        return all([await self._server.ready(tower) for tower in self._served.towers])
+
+    async def embed(self, request: EmbedRequest) -> Sequence[Outcome]:
+        """Return an embedding or an error for each content, in order.
+
+        Raises:
+            InvalidArgument: The model cannot do what the options ask for.
+            SensoriumError: A queue refused the call, its deadline passed, or the model answered for no content.
+        """
+        check_options(request.options, self.info)
+        refused: dict[int, SensoriumError] = {}
+        parts = self._parts(request.contents, refused)
+        outcomes = PartOutcomes()
+        await _together([(self._embedders[each], found) for each, found in parts.items()], request, outcomes)
+        if outcomes.failed and not outcomes.vectors:
+            raise next(iter(outcomes.failed.values()))
+        return [
+            refused.get(index) or self._outcome(index, content, request, outcomes)
+            for index, content in enumerate(request.contents)
+        ]
+
+    def _parts(
+        self, contents: Sequence[Content], refused: dict[int, SensoriumError]
+    ) -> dict[Modality, dict[Place, Part]]:
+        """Return the parts by modality and place; a content that the model does not take gets its error."""
+        found: dict[Modality, dict[Place, Part]] = {}
+        for index, content in enumerate(contents):
+            try:
+                for place, part in enumerate(parts_of(content, f"contents[{index}]", self.info)):
+                    found.setdefault(part.modality, {})[Place(index, place)] = part
+            except InvalidArgument as error:
+                refused[index] = error
+        return found
+
+    def _outcome(self, index: int, content: Content, request: EmbedRequest, outcomes: PartOutcomes) -> Outcome:
+        places = [Place(index, place) for place in range(len(content.parts))]
+        for place in places:
+            if error := outcomes.error(place):
+                return error
+        vectors = [outcomes.vectors[place] for place in places]
+        weights = [part.weight for part in content.parts]
+        try:
+            return fused(vectors, weights, request.options, unit=self.info.normalized)
+        except InvalidArgument as error:
+            return located(error, f"contents[{index}].parts")
+
+
+async def _together(
+    work: Sequence[tuple[PartEmbedder, Mapping[Place, Part]]], request: EmbedRequest, outcomes: PartOutcomes
+) -> None:
+    """Let each embedder do its parts, all at once; the first that refuses the call ends the others."""
+    if len(work) == 1:
+        ((embedder, parts),) = work
+        await embedder.embed(parts, request, outcomes)
+        return
+    tasks = [asyncio.create_task(embedder.embed(parts, request, outcomes)) for embedder, parts in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

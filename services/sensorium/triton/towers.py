@@ -1,0 +1,113 @@
+"""The towers of a model card: for each modality a Triton model, what it takes, and its limits."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from sensorium.model.content import Modality
+from sensorium.triton.manifest import Count, RelativePath, Sha256
+from sensorium.triton.toml_file import STRICT
+
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+_MEDIA_BYTES = 20 << 20
+_PIXELS = 40_000_000
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class TextTower:
+    """Reads token ids: `input_ids` and `attention_mask`, int64 [batch, length].
+
+    Attributes:
+        model: The Triton model.
+        output: Its output tensor, float32 [batch, dimension].
+        tokenizer: The tokenizers file, relative to the card; its own truncation and padding do not count.
+        max_token_count: Tokens of one text, special tokens included; the rest is cut.
+        max_characters: Characters of one text; the rest is cut. None leaves it to the tokens.
+        usage_weight: What one text counts in a call's usage.
+    """
+
+    model: RelativePath
+    output: Text
+    tokenizer: Text
+    tokenizer_sha256: Sha256
+    max_token_count: Count
+    max_characters: Count | None = None
+    usage_weight: Positive = 1.0
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ImageTower:
+    """Reads pixels: uint8, RGB, [batch, 3, size, size] (NCHW) or [batch, size, size, 3] (NHWC), not normalised.
+
+    Attributes:
+        model: The Triton model; it normalises in its graph.
+        size: The side of the square, in pixels.
+        fit: How a picture becomes a square: its centre is taken (`crop`), or its sides are scaled apart (`squash`).
+        resample: The filter that scales it, antialiased.
+        max_bytes: Of the encoded file.
+        max_pixels: Of the picture as it is encoded, width x height.
+        usage_weight: What one image counts in a call's usage.
+    """
+
+    model: RelativePath
+    size: Count
+    input: Text = "image"
+    output: Text = "embedding"
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    fit: Literal["crop", "squash"] = "crop"
+    resample: Literal["bicubic", "bilinear", "lanczos", "box"] = "bicubic"
+    max_bytes: Count = _MEDIA_BYTES
+    max_pixels: Count = _PIXELS
+    usage_weight: Positive = 1.0
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class AudioTower:
+    """Reads sound: float32 [batch, sample_rate x seconds], one channel, -1 to 1.
+
+    Attributes:
+        model: The Triton model; a spectrogram, where it needs one, is in its graph.
+        sample_rate: In samples a second.
+        seconds: How much of a clip it hears; the rest is cut.
+        short: What follows a clip that is shorter: silence, or the clip again.
+        max_bytes: Of the encoded file.
+        usage_weight: What one clip counts in a call's usage.
+    """
+
+    model: RelativePath
+    sample_rate: Annotated[int, Field(ge=1000, le=192_000)]
+    seconds: Annotated[float, Field(gt=0, le=600)]
+    input: Text = "waveform"
+    output: Text = "embedding"
+    short: Literal["silence", "repeat"] = "silence"
+    max_bytes: Count = _MEDIA_BYTES
+    usage_weight: Positive = 1.0
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples it takes."""
+        return round(self.sample_rate * self.seconds)
+
+
+Tower = TextTower | ImageTower | AudioTower
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Towers:
+    """One tower for each modality that a model takes."""
+
+    text: TextTower | None = None
+    image: ImageTower | None = None
+    audio: AudioTower | None = None
+
+    def __post_init__(self) -> None:
+        if not self.by_modality():
+            raise ValueError("a model needs one tower at least")
+
+    def by_modality(self) -> dict[Modality, Tower]:
+        """Return the towers that there are."""
+        towers = {Modality.TEXT: self.text, Modality.IMAGE: self.image, Modality.AUDIO: self.audio}
+        return {modality: tower for modality, tower in towers.items() if tower}
