@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 from types import TracebackType
 from typing import Self
 
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.fusion import fused
 from sensorium.embed.media_embedder import MediaEmbedder, MediaResources
+from sensorium.embed.media_queue import MediaQueue
 from sensorium.embed.options import check_options
 from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, located, parts_of
 from sensorium.embed.served_model import ServedModel
@@ -33,6 +34,7 @@ class EmbeddingModel:
         max_text_bytes: The largest text, in UTF-8.
         executor: Where longer texts are tokenised.
         resources: Where media come from and are decoded.
+        queue: Room for media, shared with other models.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class EmbeddingModel:
         max_text_bytes: int,
         executor: Executor,
         resources: MediaResources,
+        queue: MediaQueue,
     ) -> None:
         self._served = served
+        self._queue = queue
         self._server = server
         dimension = served.info.dimension
         self._embedders: dict[Modality, TextEmbedder | MediaEmbedder] = {
@@ -94,7 +98,9 @@ class EmbeddingModel:
         refused: dict[int, SensoriumError] = {}
         parts = self._parts(request.contents, refused)
         outcomes = PartOutcomes()
-        await _together([(self._embedders[each], found) for each, found in parts.items()], request, outcomes)
+        media_count = sum(len(found) for modality, found in parts.items() if modality is not Modality.TEXT)
+        with self._queue.entered(media_count) if media_count else nullcontext():
+            await _together([(self._embedders[each], found) for each, found in parts.items()], request, outcomes)
         if outcomes.failed and not outcomes.vectors:
             raise next(iter(outcomes.failed.values()))
         return [

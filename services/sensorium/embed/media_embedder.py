@@ -11,7 +11,6 @@ from sensorium import context
 from sensorium.context import Stage
 from sensorium.embed.batcher import Batcher, BatchLimits
 from sensorium.embed.media_encoder import MediaEncoder
-from sensorium.embed.media_queue import MediaQueue
 from sensorium.embed.parts import PartOutcomes, PartVector, Place, located
 from sensorium.embed.served_model import MediaTower
 from sensorium.errors import DeadlineExceeded, SensoriumError
@@ -27,10 +26,9 @@ _WINDOW = 32  # a call holds the tensors of two windows at most: one that is dec
 
 @dataclass(frozen=True, slots=True)
 class MediaResources:
-    """What all towers share: where media come from, room for them, and threads that decode."""
+    """What all towers share: where media come from, and threads that decode."""
 
     source: MediaSource
-    queue: MediaQueue
     executor: Executor
 
 
@@ -79,19 +77,18 @@ class MediaEmbedder:
         """
         waiting = list(parts.items())
         before: asyncio.Task[None] | None = None
-        with self._resources.queue.entered(len(parts)):
-            try:
-                for start in range(0, len(waiting), _WINDOW):
-                    decoded = await self._decoded(waiting[start : start + _WINDOW], request, outcomes)
-                    if before:
-                        await before
-                    before = asyncio.create_task(self._inferred(decoded, request, outcomes))
+        try:
+            for start in range(0, len(waiting), _WINDOW):
+                decoded = await self._decoded(waiting[start : start + _WINDOW], request, outcomes)
                 if before:
                     await before
-            finally:
-                if before and not before.done():
-                    before.cancel()
-                    await asyncio.gather(before, return_exceptions=True)
+                before = asyncio.create_task(self._inferred(decoded, request, outcomes))
+            if before:
+                await before
+        finally:
+            if before and not before.done():
+                before.cancel()
+                await asyncio.gather(before, return_exceptions=True)
 
     async def _decoded(
         self, window: Sequence[tuple[Place, Part]], request: EmbedRequest, outcomes: PartOutcomes

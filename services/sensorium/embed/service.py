@@ -71,7 +71,8 @@ class EmbedService:
         self._decoders = ThreadPoolExecutor(inputs.decode_threads, thread_name_prefix="decoder")
         self._source = MediaSource(inputs)
         self._default = models[0].info.name
-        resources = MediaResources(self._source, MediaQueue(inputs.queue_media), self._decoders)
+        resources = MediaResources(self._source, self._decoders)
+        queue = MediaQueue(inputs.queue_media)
         self._models = {
             served.info.name: EmbeddingModel(
                 served,
@@ -81,6 +82,7 @@ class EmbedService:
                 max_text_bytes=limits.max_text_bytes,
                 executor=self._executor,
                 resources=resources,
+                queue=queue,
             )
             for served in models
         }

@@ -28,16 +28,12 @@ class FileReader:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError:
             raise refused(_NOWHERE) from None
-        with open(descriptor, "rb") as stream:  # noqa: PTH123 - of a descriptor
+        try:
             # Again, of what was opened: a link may have been changed in between.
             self._allowed(Path(f"/proc/self/fd/{descriptor}"))
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise refused(_NOWHERE)
-            content = stream.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise too_long(max(found.st_size, len(content)), max_bytes, "bytes")
-        return content
+            return _content(descriptor, max_bytes)
+        finally:
+            os.close(descriptor)
 
     def _allowed(self, path: Path) -> Path:
         try:
@@ -47,6 +43,17 @@ class FileReader:
         if not any(real.is_relative_to(root) for root in self._roots):
             raise refused(_NOWHERE)
         return real
+
+
+def _content(descriptor: int, max_bytes: int) -> bytes:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise refused(_NOWHERE)
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise too_long(max(found.st_size, len(content)), max_bytes, "bytes")
+    return content
 
 
 def _path(uri: str) -> Path:

@@ -37,7 +37,7 @@ _FILTERS = {
     "lanczos": Image.Resampling.LANCZOS,
     "box": Image.Resampling.BOX,
 }
-_DRAFT = 2  # a JPEG is decoded at a fraction of its size as long as that is this many times what is wanted
+_DRAFT = 1.5  # a JPEG is decoded at a fraction of its size as long as that is this many times what is wanted
 _LARGE_PIXELS = 8_000_000
 # Pictures beyond _LARGE_PIXELS are decoded one at a time, so that a flood of them takes the memory of one.
 _one_large = threading.Lock()
@@ -85,7 +85,8 @@ class ImageDecoder:
     def _pixels(self, data: bytes) -> Pixels:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             self._check_pixels(image)
-            image.draft(None, (self.size * _DRAFT, self.size * _DRAFT))
+            side = round(self.size * _DRAFT)
+            image.draft(None, (side, side))
             with _one_large if image.width * image.height > _LARGE_PIXELS else nullcontext():
                 square = _scalable(image).resize(
                     (self.size, self.size), _FILTERS[self.resample], self._box(image.width, image.height)

@@ -56,7 +56,7 @@ class WebReader:
         except TimeoutError:
             raise away(f"the source took longer than {self._settings.fetch_seconds:g} s") from None
         except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
-            raise away(f"the source cannot be read: {error or type(error).__name__}") from None
+            raise away(f"the source cannot be read: {type(error).__name__}") from None
 
     async def _follow(self, uri: str, max_bytes: int) -> bytes:
         for _ in range(self._settings.max_redirects + 1):
