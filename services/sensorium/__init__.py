@@ -33,6 +33,8 @@ if TYPE_CHECKING:
         Tagged,
         TagSpec,
         UpsertReport,
+        audio,
+        image,
     )
 
 __version__ = "0.1.0"
@@ -63,6 +65,8 @@ __all__ = [
     "TagSpec",
     "Tagged",
     "UpsertReport",
+    "audio",
+    "image",
 ]
 
 

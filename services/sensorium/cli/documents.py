@@ -29,8 +29,9 @@ def upsert(
 ) -> None:
     """Write documents from JSON Lines; one that exists is replaced.
 
-    A line is {"id", "text", "tags", "attributes"}, of which only id and text are needed.
-    It may have a "vector" in the place of "text". A bad line is reported and stops no other.
+    A line is {"id", "text", "tags", "attributes"}, of which only id and text are needed. Beside the text or in
+    its place may stand an "image" and an "audio", a file here or a URI, or in the place of all a "vector".
+    A bad line is reported and stops no other.
 
     [green]sensorium document upsert garage cars.jsonl[/]
 

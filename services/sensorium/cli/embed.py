@@ -1,14 +1,15 @@
-"""`sensorium embed`: texts into vectors."""
+"""`sensorium embed`: texts, images and sounds into vectors."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sensorium.cli.choices import DTypeName, RoleName
+from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.progress import progress
 from sensorium.cli.session import Session
-from sensorium.cli.texts import Lines, Texts, texts_given
+from sensorium.cli.texts import Lines, Texts, contents_given, given_bytes
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
@@ -26,16 +27,20 @@ def embed(
     texts: Texts = None,
     *,
     file: Lines = None,
+    images: Images = None,
+    sounds: Sounds = None,
     model: Model = "",
     dtype: Stored = DTypeName.FLOAT32,
     role: Role = None,
     instruction: Instruction = "",
 ) -> None:
-    """Turn texts into vectors.
+    """Turn texts, images and sounds into vectors.
 
     [green]sensorium embed "a red bicycle" "a blue car"[/]
 
     [green]sensorium embed --file lines.txt --json > vectors.jsonl[/]
+
+    [green]sensorium embed --image photo.jpg --audio https://example.com/bell.flac[/]
 
     [green]echo "a red bicycle" | sensorium embed - --dtype int8 --json[/]
     """
@@ -43,18 +48,20 @@ def embed(
 
     failed = total = 0
     with (
-        texts_given(texts, file) as given,
+        contents_given(texts, file, media_given(images, sounds)) as given,
         session.client() as client,
-        progress(session.output, "texts", given.count, prints_results=True) as done,
+        progress(session.output, "contents", given.count, prints_results=True) as done,
     ):
-        for batch in batches(given.texts, 256, len):
-            embeddings = client.embed(batch, model=model, dtype=dtype, role=role, instruction=instruction)
-            for text, result in zip(batch, embeddings.results, strict=True):
+        for batch in batches(given.contents, 256, given_bytes):
+            embeddings = client.embed(
+                [content for _, content in batch], model=model, dtype=dtype, role=role, instruction=instruction
+            )
+            for (text, _), result in zip(batch, embeddings.results, strict=True):
                 _show(session, text, result)
             failed += len(embeddings.errors)
             total += len(batch)
             done(len(batch))
-    session.partial(failed, total, "texts")
+    session.partial(failed, total, "contents")
 
 
 def register(app: typer.Typer) -> None:

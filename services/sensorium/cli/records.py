@@ -1,19 +1,20 @@
 """Documents as lines of JSON: what `document upsert` reads."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from sensorium.cli.lines import Line
-from sensorium.client import Document
+from sensorium.client import Content, Document, Part, audio, image
 from sensorium.errors import InvalidArgument, Reason
 
-FIELDS = frozenset({"id", "text", "vector", "tags", "attributes"})
+FIELDS = frozenset({"id", "text", "image", "audio", "vector", "tags", "attributes"})
 
 
 def read_document(line: Line) -> Document:
-    """Read `{"id", "text" or "vector", "tags"?, "attributes"?}`.
+    """Read `{"id", "text", "image" and "audio" or "vector", "tags"?, "attributes"?}`.
 
     Raises:
         InvalidArgument: The line is no such document; names the line and the field.
@@ -23,11 +24,21 @@ def read_document(line: Line) -> Document:
         raise _invalid(line, unknown[0], f"is unknown; a document has {', '.join(sorted(FIELDS))}")
     return Document(
         _checked(line, record, "id", str),
-        _checked(line, record, "text", str) if "text" in record else None,
+        content=_content(line, record),
         vector=_vector(line, record["vector"]) if "vector" in record else None,
         tags=_texts(line, "tags", record.get("tags", [])),
         attributes=_attributes(line, record.get("attributes", {})),
     )
+
+
+def _content(line: Line, record: dict[str, Any]) -> Content | None:
+    """Return the text, image and sound of a record as one content; None when it has none of them."""
+    makers: dict[str, Callable[[str], Part]] = {"text": Part.of_text, "image": image, "audio": audio}
+    try:
+        parts = [make(_checked(line, record, field, str)) for field, make in makers.items() if field in record]
+    except OSError as error:
+        raise _invalid(line, "", f"names {error.filename}: {error.strerror}") from None
+    return Content(tuple(parts)) if parts else None
 
 
 def _record(line: Line) -> dict[str, Any]:

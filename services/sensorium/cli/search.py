@@ -1,15 +1,17 @@
-"""`sensorium search`: the documents nearest to some words."""
+"""`sensorium search`: the documents nearest to words, images or sounds."""
 
 from typing import Annotated
 
 import typer
 
+from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.selecting import Filter, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
+from sensorium.model.content import Part
 
 Collection = Annotated[str, typer.Argument(help="The collection's id.", show_default=False)]
-Words = Annotated[str, typer.Argument(help="What to look for.", show_default=False)]
+Words = Annotated[str | None, typer.Argument(help="What to look for.", show_default=False)]
 TopK = Annotated[int, typer.Option(min=1, help="The most hits.")]
 MinScore = Annotated[float | None, typer.Option(help="The least score of a hit.", show_default=False)]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
@@ -27,8 +29,10 @@ Explain = Annotated[bool, typer.Option("--explain", help="Show how the search wo
 def search(
     session: Session,
     collection: Collection,
-    words: Words,
+    words: Words = None,
     *,
+    images: Images = None,
+    sounds: Sounds = None,
     top_k: TopK = 10,
     min_score: MinScore = None,
     filter_: Filter = "",
@@ -40,11 +44,13 @@ def search(
     explain: Explain = False,
     instruction: Instruction = "",
 ) -> None:
-    """Find the documents nearest to some words, nearest first.
+    """Find the documents nearest to words, images or sounds, nearest first; several are looked for together.
 
     Filters are explained in docs/filters.md.
 
     [green]sensorium search samples "Who won the Super Bowl?" --top-k 3[/]
+
+    [green]sensorium search photos --image beach.jpg[/]
 
     [green]sensorium search samples "oxygen" --min-score 0.4 --json[/]
 
@@ -63,12 +69,16 @@ def search(
         group_size=group_size,
         instruction=instruction,
     )
+    query: list[str | Part] = [words] if words is not None else []
+    query += [part for _, part in media_given(images, sounds)]
+    if not query:
+        raise typer.BadParameter("give words, or images or sounds")
     with session.client() as client:
         if explain:
-            plan = client.explain(collection, words, **options)
+            plan = client.explain(collection, query, **options)
             session.output.show(plan, plan_text(plan))
             return
-        hits = client.search(collection, words, **options)
+        hits = client.search(collection, query, **options)
     session.output.show(hits, found_table(hits) if hits or hits.groups or hits.facets else "no hits")
 
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sensorium.cli import tag_definitions
+from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.progress import progress
 from sensorium.cli.session import Session
-from sensorium.cli.texts import Lines, Texts, texts_given
+from sensorium.cli.texts import Lines, Texts, contents_given, given_bytes
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ def run(
     texts: Texts = None,
     *,
     file: Lines = None,
+    images: Images = None,
+    sounds: Sounds = None,
     version: Version = 0,
     candidates: Candidates = 0,
 ) -> None:
-    """Tag texts by a definition.
+    """Tag texts, images and sounds by a definition.
 
     [green]sensorium tag run driving "a bicycle crosses at the lights" --candidates 3[/]
 
@@ -45,19 +48,19 @@ def run(
 
     failed = total = 0
     with (
-        texts_given(texts, file) as given,
+        contents_given(texts, file, media_given(images, sounds)) as given,
         session.client() as client,
-        progress(session.output, "texts", given.count, prints_results=True) as done,
+        progress(session.output, "contents", given.count, prints_results=True) as done,
     ):
-        for batch in batches(given.texts, BATCH, len):
-            tagged = client.tag(definition, batch, version=version, candidates=candidates)
+        for batch in batches(given.contents, BATCH, given_bytes):
+            tagged = client.tag(definition, [content for _, content in batch], version=version, candidates=candidates)
             version = tagged.version  # An update meanwhile must not mix versions.
-            for text, result in zip(batch, tagged.results, strict=True):
+            for (text, _), result in zip(batch, tagged.results, strict=True):
                 _show(session, text, result)
             failed += len(tagged.errors)
             total += len(batch)
             done(len(batch))
-    session.partial(failed, total, "texts")
+    session.partial(failed, total, "contents")
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from sensorium.client.asynchronous import AsyncClient
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hit, HitGroup, Hits
+from sensorium.client.media import audio, image
 from sensorium.client.searches import SearchOptions
 from sensorium.client.synchronous import Client
 from sensorium.client.tagging import Tagged
@@ -40,4 +41,6 @@ __all__ = [
     "TagSpec",
     "Tagged",
     "UpsertReport",
+    "audio",
+    "image",
 ]

@@ -13,7 +13,7 @@ from sensorium.client.batches import batches
 from sensorium.client.bulk import BulkWriter
 from sensorium.client.calling import Caller
 from sensorium.client.connection import Backends, Endpoint, connect
-from sensorium.client.contents import as_contents, content_bytes
+from sensorium.client.contents import Given, as_contents, content_bytes
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
@@ -31,10 +31,18 @@ from sensorium.model.collection import (
     CollectionSpec,
     CollectionUpdate,
 )
-from sensorium.model.content import Content
 from sensorium.model.document import Document as StoredDocument
 from sensorium.model.document import DocumentMask, DocumentView
-from sensorium.model.embedding import EmbedOptions, EmbedRequest, EmbedRole, ModelInfo, OutputKind, Priority, Truncation
+from sensorium.model.embedding import (
+    EmbedOptions,
+    EmbedRequest,
+    EmbedRole,
+    Fusion,
+    ModelInfo,
+    OutputKind,
+    Priority,
+    Truncation,
+)
 from sensorium.model.names import DEFAULT_WORKSPACE, AliasName, CollectionName, TagDefinitionName, check_id
 from sensorium.model.search import Page, SearchPlan, SearchResponse, Selection, TagFilter
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
@@ -117,7 +125,7 @@ class AsyncClient:
 
     async def embed(
         self,
-        contents: str | Content | Iterable[str | Content],
+        contents: Given | Iterable[Given],
         *,
         model: str = "",
         role: EmbedRole | str | None = None,
@@ -126,25 +134,34 @@ class AsyncClient:
         dimension: int = 0,
         dtype: DType | str = DType.FLOAT32,
         truncation: Truncation | str = Truncation.END,
+        fusion: Fusion | str | None = None,
         priority: Priority = Priority.INTERACTIVE,
         batch_size: int = BATCH_ITEMS,
     ) -> Embeddings:
         """Return an embedding or an error for each content, in order.
 
         Args:
-            contents: One text or content, or several; many are sent in batches.
+            contents: One text, `image`, `audio` or `Content` of several parts, or several of these; many are sent in
+                batches.
             model: The model's id; empty means the server's default.
             role: Whether the contents are `query` or `document`, for models that tell.
             instruction: What the search is for, for models that follow instructions.
             outputs: The kinds of vectors to return.
             dimension: A smaller dimension that the model was trained for; 0 means its own.
             dtype: How components travel: `float32`, `float16`, `int8` or `binary`; `vectors` is float32 in any case.
-            truncation: What happens to a text that is too long: `end` cuts it, `refuse` refuses it.
+            truncation: What happens to what is too long: `end` cuts it, `refuse` refuses it.
+            fusion: How several parts become one vector: `average` or `joint`; None leaves it to the model.
             priority: The lane that the calls wait in.
             batch_size: The most contents of one call.
         """
         options = EmbedOptions(
-            EmbedRole(role) if role else None, instruction, outputs, dimension, DType(dtype), Truncation(truncation)
+            EmbedRole(role) if role else None,
+            instruction,
+            outputs,
+            dimension,
+            DType(dtype),
+            Truncation(truncation),
+            Fusion(fusion) if fusion else None,
         )
         cut = list(batches(as_contents(contents), batch_size, content_bytes)) or [[]]
         responses = []
@@ -412,8 +429,9 @@ class AsyncClient:
 
         Args:
             collection: The collection's id.
-            query: Words, a vector (numpy, shape [dimension]), a `Content`, a `DocumentReference`, a `QueryPart` with a
-                weight, or a list of these, whose unit vectors are summed by weight.
+            query: Words, an `image`, an `audio`, a vector (numpy, shape [dimension]), a `Content`, a
+                `DocumentReference`, a `QueryPart` with a weight, or a list of these, whose unit vectors are summed by
+                weight.
             options: Filter, tags, facets, groups and more: see `SearchOptions`.
 
         Raises:
@@ -526,7 +544,7 @@ class AsyncClient:
     async def tag(
         self,
         definition: str | TagDefinitionSpec,
-        contents: str | Content | Iterable[str | Content],
+        contents: Given | Iterable[Given],
         *,
         version: int = 0,
         candidates: int = 0,

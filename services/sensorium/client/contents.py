@@ -4,15 +4,23 @@ from collections.abc import Iterable
 
 from sensorium.model.content import Content, Part
 
-
-def as_content(content: str | Content) -> Content:
-    """Return a text as a content, and a content as it is."""
-    return Content.of_text(content) if isinstance(content, str) else content
+Given = str | Part | Content  # a text, an image or a sound, or several weighted parts
 
 
-def as_contents(contents: str | Content | Iterable[str | Content]) -> Iterable[Content]:
-    """Return one text or content, or several, as contents."""
-    alone = isinstance(contents, str | Content)
+def as_content(content: Given) -> Content:
+    """Return a text or a part as a content, and a content as it is."""
+    match content:
+        case str():
+            return Content.of_text(content)
+        case Part():
+            return Content((content,))
+        case _:
+            return content
+
+
+def as_contents(contents: Given | Iterable[Given]) -> Iterable[Content]:
+    """Return one text, part or content, or several, as contents."""
+    alone = isinstance(contents, str | Part | Content)
     return map(as_content, (contents,) if alone else contents)  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sensorium.client.contents import as_content, content_bytes
 from sensorium.errors import InvalidArgument, Reason
-from sensorium.model.content import Content
+from sensorium.model.content import Content, Part
 from sensorium.model.document import AttributeValue
 from sensorium.model.document import Document as StoredDocument
 from sensorium.model.embedding import Embedding
@@ -24,7 +24,7 @@ class Document:
     Attributes:
         id: Unique in its collection; any text without control characters, at most 512 bytes in UTF-8.
         text: What it says; the server embeds it and does not keep it.
-        content: The same for several weighted parts.
+        content: The same for an image or a sound, or for several weighted parts.
         vector: Its vector, shape [dimension], float32, of the collection's model. What was read holds one when asked.
         tags: Its tags, without repeats.
         attributes: Its attributes by name; times must know their time zone.
@@ -34,7 +34,7 @@ class Document:
 
     id: str
     text: str | None = None
-    content: Content | None = field(default=None, kw_only=True)
+    content: Content | Part | None = field(default=None, kw_only=True)
     vector: NDArray[np.float32] | None = field(default=None, kw_only=True)
     tags: tuple[str, ...] = field(default=(), kw_only=True)
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict, kw_only=True)
@@ -64,7 +64,8 @@ class Document:
 
     def size_bytes(self) -> int:
         """Return about how many bytes the document takes on the wire."""
-        source = self.content or (as_content(self.text) if self.text else None)
+        given = self.content or self.text
+        source = as_content(given) if given else None
         vector = 0 if self.vector is None else 4 * np.size(self.vector)
         labels = sum(map(len, self.tags)) + sum(len(name) + len(str(value)) for name, value in self.attributes.items())
         return len(self.id) + vector + labels + (content_bytes(source) if source else 0)
@@ -79,7 +80,7 @@ class Document:
             )
         if self.vector is not None:
             return Embedding(vector_of(self.vector))
-        return self.content or Content.of_text(self.text or "")
+        return as_content(self.content or self.text or "")
 
 
 def vector_of(components: NDArray[np.floating]) -> Vector:

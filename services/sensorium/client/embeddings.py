@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.client.accounting import join_timings, join_usage
+from sensorium.client.accounting import join_timings
 from sensorium.errors import SensoriumError
 from sensorium.model.embedding import Embedding, EmbedResponse, Timings, Usage
 from sensorium.model.vector import Vector
@@ -38,7 +38,7 @@ class Embeddings:
             responses[-1].model,
             responses[-1].model_revision,
             tuple(result for response in responses for result in response.results),
-            join_usage(response.usage for response in responses),
+            Usage.joined(response.usage for response in responses),
             join_timings(response.timings for response in responses),
         )
 

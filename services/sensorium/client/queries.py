@@ -7,27 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.client.documents import vector_of
-from sensorium.model.content import Content
+from sensorium.model.content import Content, Part
 from sensorium.model.search import DocumentReference, QueryPart
 
-Target = str | Content | DocumentReference | NDArray[np.floating]
+Target = str | Part | Content | DocumentReference | NDArray[np.floating]
 Query = Target | QueryPart | Sequence[Target | QueryPart]
 
 
 @singledispatch
 def query_parts(query: object) -> tuple[QueryPart, ...]:
-    """Return the parts of a query: words, a content, a vector, a document of the collection, or several of them.
+    """Return the parts of a query: words, an image, a sound, a content, a vector, a document, or several.
 
     Raises:
         TypeError: It is none of them.
         InvalidArgument: A vector is not a row of numbers.
     """
-    raise TypeError(f"a query is words, a vector (numpy), a Content, a DocumentReference or a QueryPart, not {query!r}")
+    raise TypeError(
+        "a query is words, an image, a sound, a vector (numpy), a Content, a DocumentReference or a QueryPart, "
+        f"not {query!r}"
+    )
 
 
 @query_parts.register
 def _(query: str) -> tuple[QueryPart, ...]:
     return (QueryPart(Content.of_text(query)),)
+
+
+@query_parts.register
+def _(query: Part) -> tuple[QueryPart, ...]:
+    return (QueryPart(Content((query,))),)
 
 
 @query_parts.register(Content)

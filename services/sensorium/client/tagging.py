@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sensorium.client.accounting import join_timings, join_usage
+from sensorium.client.accounting import join_timings
 from sensorium.errors import SensoriumError
 from sensorium.model.embedding import Timings, Usage
 from sensorium.model.names import TagDefinitionName, check_id
@@ -41,7 +41,7 @@ class Tagged:
             responses[-1].model_revision,
             responses[-1].version,
             tuple(result for response in responses for result in response.results),
-            join_usage(response.usage for response in responses),
+            Usage.joined(response.usage for response in responses),
             join_timings(response.timings for response in responses),
         )
 

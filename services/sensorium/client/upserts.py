@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from sensorium.client.accounting import join_timings, join_usage
+from sensorium.client.accounting import join_timings
 from sensorium.client.documents import Document
 from sensorium.errors import SensoriumError
 from sensorium.model.document import Document as StoredDocument
@@ -46,7 +46,7 @@ class UpsertReport:
         return cls(
             sum(report.document_count for report in reports),
             tuple(error for report in reports for error in report.errors),
-            join_usage(report.usage for report in reports),
+            Usage.joined(report.usage for report in reports),
             join_timings(report.timings for report in reports),
         )
 

@@ -35,6 +35,11 @@ class Part:
     body: str | Media
     weight: float = 1.0
 
+    @staticmethod
+    def of_text(text: str) -> "Part":
+        """Return a text."""
+        return Part(Modality.TEXT, text)
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -45,4 +50,4 @@ class Content:
     @staticmethod
     def of_text(text: str) -> "Content":
         """Return a content of one text."""
-        return Content((Part(Modality.TEXT, text),))
+        return Content((Part.of_text(text),))

@@ -1,7 +1,10 @@
 """A call to an embedding model, and what comes of it."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Content, Modality
@@ -104,6 +107,18 @@ class Usage:
     def total(self) -> float:
         """The sum over modalities of measure x weight."""
         return sum(each.measure * each.weight for each in self.modalities)
+
+    @classmethod
+    def joined(cls, usages: Iterable[Self]) -> Self:
+        """Return the sum of what several calls consumed, with one entry for each modality and weight."""
+        tokens = 0
+        measures: defaultdict[tuple[Modality, float], float] = defaultdict(float)
+        for usage in usages:
+            tokens += usage.token_count
+            for each in usage.modalities:
+                measures[each.modality, each.weight] += each.measure
+        modalities = (ModalityUsage(modality, measure, weight) for (modality, weight), measure in measures.items())
+        return cls(tokens, tuple(modalities))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Embeds any number of contents with one revision of one model, in calls that the embed service takes."""
 
-from collections.abc import Iterable
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -29,7 +28,7 @@ async def embed_all(embedder: Embedder, request: EmbedRequest, model: ModelInfo,
         model=model.name,
         model_revision=model.revision,
         results=tuple(result for response in responses for result in response.results),
-        usage=_joined_usage(response.usage for response in responses),
+        usage=Usage.joined(response.usage for response in responses),
         timings=Timings(*map(sum, zip(*(astuple(response.timings) for response in responses), strict=True))),
     )
 
@@ -56,8 +55,3 @@ def _check_revision(response: EmbedResponse, model: ModelInfo) -> None:
             metadata={"model": model.name},
             retry_after=0.1,
         )
-
-
-def _joined_usage(usages: Iterable[Usage]) -> Usage:
-    each = list(usages)
-    return Usage(sum(usage.token_count for usage in each), tuple(part for usage in each for part in usage.modalities))

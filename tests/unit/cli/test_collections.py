@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from memory_mesh import MemoryMesh
+
+from sensorium.model.content import Media
 
 
 def test_a_collection_is_made_listed_shown_and_deleted(run: Any) -> None:
@@ -93,3 +96,12 @@ def test_aliases_are_set_listed_shown_and_deleted(run: Any, garage: str) -> None
     assert run("alias", "delete", "live", "--json").documents() == [{"deleted": "live"}]
     assert run("alias", "get", "live").status == 3
     assert run("alias", "set", "live", "nowhere").status == 3
+
+
+def test_search_looks_for_words_and_images_together(run: Any, garage: str, mesh: MemoryMesh) -> None:
+    ran = run("search", garage, "aab", "--image", "https://a.example/b.png", "--audio", "data:,x")
+    assert ran.status == 0
+    words, picture, sound = (content.parts[0] for content in mesh.embedder.requests[-1].contents)
+    assert (words.body, picture.modality, picture.body) == ("aab", "image", Media(uri="https://a.example/b.png"))
+    assert (sound.modality, sound.body) == ("audio", Media(uri="data:,x"))
+    assert run("search", garage).status == 2

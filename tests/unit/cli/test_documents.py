@@ -9,6 +9,7 @@ from memory_mesh import MemoryMesh, count_letters
 
 from sensorium.client import bulk
 from sensorium.errors import Unavailable
+from sensorium.model.content import Media
 
 
 def lines(*records: object) -> str:
@@ -104,3 +105,19 @@ def test_a_missing_document_is_not_found_and_the_others_are_shown(run: Any, gara
 def test_deleting_tells_how_many_were_there(run: Any, garage: str) -> None:
     run("document", "upsert", garage, stdin=lines({"id": "1", "text": "abc"}))
     assert run("document", "delete", garage, "1", "2", "--json").documents() == [{"deleted_count": 1}]
+
+
+def test_a_document_may_be_an_image_a_sound_or_several_parts(
+    run: Any, garage: str, mesh: MemoryMesh, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    photo, bell = str(tmp_path / "a.jpg"), "https://a.example/bell.wav"
+    ran = run("document", "upsert", garage, stdin=lines({"id": "1", "text": "abc", "image": photo, "audio": bell}))
+    assert ran.status == 0
+    ((sent,),) = [request.contents for request in mesh.embedder.requests]
+    assert [part.body for part in sent.parts] == ["abc", Media(data=b"a photo"), Media(uri=bell)]
+
+
+def test_an_image_that_is_not_there_is_told_with_its_line(run: Any, garage: str, tmp_path: Path) -> None:
+    ran = run("document", "upsert", garage, stdin=lines({"id": "1", "image": str(tmp_path / "none.jpg")}))
+    assert (ran.status, "line 1: names" in ran.err) == (6, True)

@@ -5,6 +5,8 @@ from typing import Any
 
 from memory_mesh import MemoryMesh, count_letters
 
+from sensorium.model.content import Media
+
 
 def test_each_text_is_a_line_of_json(run: Any) -> None:
     ran = run("embed", "abc", "two words", "--json")
@@ -35,7 +37,7 @@ def test_a_text_that_fails_is_told_and_the_others_are_embedded(run: Any) -> None
     assert ran.status == 6
     assert ["vector" in each for each in ran.documents()] == [True, False, True]
     assert ran.documents()[1]["error"]["reason"] == "CONTENT_EMPTY"
-    assert "1 of 3 texts failed" in ran.err
+    assert "1 of 3 contents failed" in ran.err
 
 
 def test_options_reach_the_mesh(run: Any, mesh: MemoryMesh) -> None:
@@ -54,3 +56,17 @@ def test_a_line_that_is_not_utf_8_is_named(run: Any) -> None:
     ran = run("embed", "-", stdin=b"abc\n\xff\n")
     assert ran.status == 2
     assert "line 2 is not UTF-8" in ran.err
+
+
+def test_images_and_sounds_are_files_here_or_uris(run: Any, mesh: MemoryMesh, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    photo = str(tmp_path / "a.jpg")
+    ran = run("embed", "words", "--image", photo, "--image", "https://a.example/b.png", "--audio", photo, "--json")
+    assert [each["text"] for each in ran.documents()] == ["words", photo, "https://a.example/b.png", photo]
+    bodies = [content.parts[0].body for content in mesh.embedder.requests[0].contents[1:]]
+    assert bodies == [Media(data=b"a photo"), Media(uri="https://a.example/b.png"), Media(data=b"a photo")]
+
+
+def test_a_file_that_is_not_there_is_wrong_usage(run: Any, tmp_path: Path) -> None:
+    ran = run("embed", "--image", str(tmp_path / "none.jpg"))
+    assert (ran.status, "No such file" in ran.err) == (2, True)

@@ -1,12 +1,15 @@
 """Texts become an array, in order, however many there are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from memory_mesh import MemoryMesh, count_letters
 
-from sensorium import AsyncClient, Content
+from sensorium import AsyncClient, Content, Modality, Part, audio, image
 from sensorium.errors import InvalidArgument, NotFound, ResourceExhausted
-from sensorium.model.embedding import EmbedRole, Priority
+from sensorium.model.content import Media
+from sensorium.model.embedding import EmbedRole, Fusion, ModalityUsage, Priority, Usage
 from sensorium.model.vector import DType
 
 
@@ -91,3 +94,36 @@ async def test_a_full_server_is_asked_again_after_the_delay_that_it_named(
 async def test_every_call_has_the_deadline_of_the_client(client: AsyncClient, mesh: MemoryMesh) -> None:
     await client.embed(["abc", "def"], batch_size=1)
     assert all(29 < (left or 0) <= 30 for left in mesh.embedder.deadlines)
+
+
+async def test_images_and_sounds_are_bytes_files_here_or_uris(
+    client: AsyncClient, mesh: MemoryMesh, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a photo")
+    sources = [b"bytes", tmp_path / "a.jpg", str(tmp_path / "a.jpg"), "HTTPS://a.example/b.png", "s3://a/b", "data:,x"]
+    await client.embed([image(source) for source in sources])
+    assert [content.parts[0].body for content in mesh.embedder.requests[0].contents] == [
+        Media(data=b"bytes"),
+        Media(data=b"a photo"),
+        Media(data=b"a photo"),
+        Media(uri="HTTPS://a.example/b.png"),
+        Media(uri="s3://a/b"),
+        Media(uri="data:,x"),
+    ]
+    with pytest.raises(FileNotFoundError):
+        image(tmp_path / "none.jpg")
+
+
+async def test_parts_are_weighed_in_one_content(client: AsyncClient, mesh: MemoryMesh) -> None:
+    content = Content((image(b"a", weight=2), audio(b"b"), Part.of_text("words")))
+    await client.embed(content, fusion="average")
+    (request,) = mesh.embedder.requests
+    assert request.contents == (content,)
+    assert [(part.modality, part.weight) for part in content.parts] == [("image", 2), ("audio", 1), ("text", 1)]
+    assert request.options.fusion is Fusion.AVERAGE
+
+
+def test_usage_of_several_calls_has_one_entry_for_each_modality() -> None:
+    usages = [Usage(3, (ModalityUsage(Modality.IMAGE, 2, 1), ModalityUsage(Modality.AUDIO, 1, 2)))] * 2
+    joined = Usage.joined(usages)
+    assert (joined.token_count, joined.total, len(joined.modalities)) == (6, 8, 2)

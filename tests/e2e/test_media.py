@@ -1,0 +1,110 @@
+"""Texts, images and sounds through the whole mesh: embedded, found and tagged by a model of three towers."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_samples import clip, encoded, hum, picture
+from mesh_process import MeshProcess
+from PIL import Image
+from tiny_model import NAME, write_repository
+
+from sensorium import Client, Content, Document, Part, audio, image
+from sensorium.errors import Reason
+
+RED, BLUE = (encoded(Image.new("RGB", (60, 40), colour), "JPEG") for colour in ("red", "blue"))
+GRADIENT = encoded(picture(320, 240), "WEBP")
+HUM, FADING = clip(hum(1.0)), clip(hum(1.0) * np.linspace(1, 0, 16_000)[:, None].astype(np.float32), kind="FLAC")
+
+
+@pytest.fixture(scope="module")
+def media_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshProcess]:
+    """A mesh whose default model takes texts, images and sounds."""
+    folder = tmp_path_factory.mktemp("media")
+    (folder / "photos").mkdir()
+    (folder / "photos" / "red.jpg").write_bytes(RED)
+    repository = write_repository(folder / "models")
+    running = MeshProcess.start(
+        folder,
+        SENSORIUM_TRITON__MODEL_REPOSITORY=str(repository),
+        SENSORIUM_EMBED__MODELS=f'["{NAME}"]',
+        SENSORIUM_INPUTS__FILE_ROOTS=f'["{folder / "photos"}"]',
+    ).wait_serving()
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def client(media_mesh: MeshProcess) -> Iterator[Client]:
+    with Client(media_mesh.grpc_address) as opened:
+        yield opened
+
+
+def test_a_mixed_batch_gives_one_vector_each_in_one_space(client: Client, media_mesh: MeshProcess) -> None:
+    by_uri = f"file://{media_mesh.log.parent}/photos/red.jpg"
+    found = client.embed(["words", image(RED), audio(HUM), image(by_uri), image(b"no picture"), image(BLUE)])
+    assert found.errors[4].reason is Reason.MEDIA_UNDECODABLE
+    vectors = found.vectors
+    assert vectors.shape == (6, 384)
+    assert np.allclose(np.linalg.norm(vectors[[0, 1, 2, 3, 5]], axis=1), 1, atol=1e-5)
+    assert np.array_equal(vectors[1], vectors[3])
+    assert not np.allclose(vectors[1], vectors[5], atol=0.1)
+    assert found.usage.total == 1 + 3 + 2
+
+
+def test_parts_are_averaged_by_weight(client: Client) -> None:
+    parts = (image(RED, weight=3), audio(HUM, weight=2), Part.of_text("words"))
+    alone = client.embed(parts).vectors.astype(float)
+    mean = np.array([3, 2, 1]) @ alone / 6
+    joined = client.embed(Content(parts)).vectors[0]
+    assert np.abs(joined - mean / np.linalg.norm(mean)).max() < 1e-6
+
+
+def test_documents_are_found_by_image_sound_and_both(client: Client) -> None:
+    client.create_collection("media", model=NAME)
+    documents = [
+        Document("red", content=image(RED)),
+        Document("gradient", content=image(GRADIENT)),
+        Document("hum", content=audio(HUM)),
+        Document("words", text="a red bicycle"),
+        Document("broken", content=image(b"GIF89a")),
+    ]
+    report = client.upsert("media", documents)
+    assert [(error.id, error.error.reason) for error in report.errors] == [("broken", Reason.MEDIA_UNDECODABLE)]
+    for query, nearest in ((image(RED), "red"), (audio(HUM), "hum"), ("a red bicycle", "words")):
+        hit = client.search("media", query, top_k=1)[0]
+        assert (hit.document.id, round(hit.score, 3)) == (nearest, 1.0)
+    assert {hit.document.id for hit in client.search("media", [image(GRADIENT), audio(FADING)], top_k=2)} == {
+        "gradient",
+        "hum",
+    }
+    client.delete_collection("media", force=True)
+
+
+def test_images_and_sounds_are_tagged(client: Client) -> None:
+    client.create_tag_definition("things", {"Bicycle": "Two wheels.", "Boat": "It floats."})
+    tagged = client.tag(
+        "things", [image(RED), audio(HUM), Content((image(RED), Part.of_text("a bicycle")))], candidates=2
+    )
+    assert [len(result.tags) + len(result.candidates) for result in tagged] == [2, 2, 2]
+    client.delete_tag_definition("things")
+
+
+def test_the_command_line_embeds_files(media_mesh: MeshProcess, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(RED)
+    (tmp_path / "a.wav").write_bytes(HUM)
+    ran = subprocess.run(
+        [
+            sys.executable,
+            *("-m", "sensorium", "--address", media_mesh.grpc_address, "embed"),
+            *("--image", tmp_path / "a.jpg", "--audio", tmp_path / "a.wav"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ran.stdout.count("[384]") == 2
