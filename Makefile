@@ -96,6 +96,7 @@ check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layeri
 bench: model ## Measures the figures of docs/performance.md (some minutes; wants an idle machine)
 	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
 	@$(BIN)/python tests/perf/bench_embed.py $(ARGS)
+	@$(BIN)/python tests/perf/bench_media.py
 	@$(BIN)/python tests/perf/bench_search.py
 	@$(BIN)/python tests/perf/bench_keys.py
 	@$(BIN)/python tests/perf/bench_filters.py

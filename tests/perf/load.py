@@ -40,8 +40,13 @@ class Answered:
 
 
 async def run(address: str, texts: Sequence[str], load: Load) -> Answered:
-    """Put the load on. Texts are counted from the first full round of callers on, to leave out the start."""
-    requests = itertools.cycle(_requests(texts, load))
+    """Put the load on, made of texts."""
+    return await put(address, _requests(texts, load), load)
+
+
+async def put(address: str, serialized: Sequence[bytes], load: Load) -> Answered:
+    """Put the load on. Contents are counted from the first full round of callers on, to leave out the start."""
+    requests = itertools.cycle(serialized)
     wanted = load.count // load.batch
     seconds: list[float] = []
     ends: list[float] = []
@@ -77,6 +82,16 @@ def _requests(texts: Sequence[str], load: Load) -> list[bytes]:
 def _cpu_seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def serve_requests(pipe: Connection, address: str) -> None:
+    """Put on each load that the pipe brings with its serialised requests, until it closes."""
+    while True:
+        try:
+            serialized, load = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(asyncio.run(put(address, serialized, load)))
 
 
 def serve(pipe: Connection, address: str, texts: Sequence[str]) -> None:

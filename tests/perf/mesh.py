@@ -27,16 +27,22 @@ class Mesh:
         below = [_cpu_seconds(pid) for pid in _descendants(self.pid)]
         return _cpu_seconds(self.pid), sum(below)
 
+    def peak_memory_bytes(self) -> int:
+        """Return the most resident memory that the mesh had so far, Triton aside."""
+        return self._memory("VmHWM")
+
     def memory_bytes(self) -> int:
         """Return the resident memory of the mesh, Triton aside."""
+        return self._memory("VmRSS")
+
+    def _memory(self, kind: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
-        kibibytes = next(line.split()[1] for line in lines if line.startswith("VmRSS"))
-        return int(kibibytes) * 1024
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(kind))
 
 
 @contextmanager
-def running_mesh(folder: Path, models: Sequence[str]) -> Iterator[Mesh]:
-    """Start a mesh that serves `models`, and stop it at the end."""
+def running_mesh(folder: Path, models: Sequence[str], **settings: str) -> Iterator[Mesh]:
+    """Start a mesh that serves `models`, with more settings as variables, and stop it at the end."""
     log = folder / "mesh.log"
     environment = {
         "SENSORIUM_DATA_DIR": str(folder / "data"),
@@ -44,6 +50,7 @@ def running_mesh(folder: Path, models: Sequence[str]) -> Iterator[Mesh]:
         "SENSORIUM_HTTP__PORT": "0",
         "SENSORIUM_TELEMETRY__LOG_FORMAT": "json",
         "SENSORIUM_EMBED__MODELS": json.dumps(models),
+        **settings,
     }
     started = time.monotonic()
     with log.open("wb") as output:

@@ -18,11 +18,9 @@ SAMPLES, FRAME = 16_000, 160
 def projected(nodes, tensor, kind, shape, features):
     """Return a model that ends in `features`, [batch, n], projected to vectors of length 1."""
     weights = np.random.default_rng(0).normal(size=(features, DIMENSION)).astype(np.float32)
-    constants = {
-        "weights": weights,
-        "flat": np.array([-1, features], np.int64),
-        "frames": np.array([-1, features, FRAME], np.int64),
-    }
+    constants = {"weights": weights, "flat": np.array([-1, features], np.int64)}
+    if tensor == "waveform":
+        constants["frames"] = np.array([-1, features, FRAME], np.int64)
     nodes = [
         *nodes,
         helper.make_node("Reshape", ["features", "flat"], ["rows"]),

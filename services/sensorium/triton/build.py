@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason, SensoriumError
+from sensorium.triton.card import read_card
 from sensorium.triton.command import run
 from sensorium.triton.manifest import Graph, Manifest, Quantized, Weights, read_manifest
 from sensorium.triton.stamp import Stamp, hash_file, is_current
@@ -66,8 +67,11 @@ class Builder:
         self._environment = environment
 
     async def build(self, name: str) -> bool:
-        """Build what the manifest of `name` calls for."""
+        """Build what the manifest of `name` calls for, or the towers of a card without a manifest of its own."""
         folder = self._repository / name
+        if (folder / "card.toml").is_file() and not (folder / "manifest.toml").is_file():
+            towers = read_card(self._repository, name).towers.by_modality().values()
+            return any([await self.build(tower.model) for tower in towers])
         if not (folder / "manifest.toml").is_file():
             raise NotFound(f"model {name!r}: there is no {folder / 'manifest.toml'}", reason=Reason.MODEL_NOT_FOUND)
         manifest = read_manifest(folder)

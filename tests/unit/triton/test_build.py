@@ -184,6 +184,16 @@ async def test_a_missing_lock_is_named(repository: Path) -> None:
         await build_model(MODEL, repository)
 
 
+async def test_a_card_without_a_manifest_is_built_by_its_towers(repository: Path, source: Path) -> None:
+    card = (REPOSITORY / MODEL / "card.toml").read_text().replace(f'name = "{MODEL}"', 'name = "three"')
+    (repository / "three").mkdir()
+    (repository / "three" / "card.toml").write_text(card.replace("tokenizer.json", f"../{MODEL}/tokenizer.json"))
+    shutil.copy(REPOSITORY / MODEL / "tokenizer.json", repository / MODEL)
+    assert await build_model("three", repository, weights=source)
+    assert (repository / MODEL / "1" / "model.safetensors").read_bytes() == CONTENT
+    assert not await build_model("three", repository, weights=source)
+
+
 async def test_an_unknown_model_is_not_found(repository: Path) -> None:
     with pytest.raises(NotFound) as caught:
         await build_model("bge-m3", repository)
