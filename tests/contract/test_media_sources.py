@@ -2,18 +2,20 @@
 
 import asyncio
 import socket
+import ssl
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import trustme
 from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
 
 from sensorium.errors import InvalidArgument, Reason, SensoriumError, Unavailable
 from sensorium.media.source import MediaSource
-from sensorium.media.web import CheckedNetwork
+from sensorium.media.web import CheckedNetwork, WebReader
 from sensorium.model.content import Media
 from sensorium.settings import InputSettings, ObjectStoreSettings
 
@@ -130,6 +132,32 @@ async def test_the_address_that_was_checked_is_the_one_that_is_called(
     assert stream.get_extra_info("server_addr")[:2] == ("127.0.0.1", port)
     await stream.aclose()
     assert answers == ["203.0.113.1"]
+
+
+async def test_a_certificate_is_held_to_the_name_although_the_address_is_called(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, ours, theirs = trustme.CA(), ssl.create_default_context(), ssl.create_default_context()
+    authority.configure_trust(ours)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("photos.example").configure_cert(serving)
+    async with await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=serving) as server:
+        port = server.sockets[0].getsockname()[1]
+
+        async def resolve(*_: object, **__: object) -> list[object]:
+            return [(None, None, None, "", ("127.0.0.1", port))]
+
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+        hosts = InputSettings(private_hosts=(f"photos.example:{port}", f"other.example:{port}"), fetch_seconds=20)
+        async with WebReader(hosts, ours) as trusting, WebReader(hosts, theirs) as strangers:
+            assert await trusting.read(f"https://photos.example:{port}/", LIMIT) == BODY
+            with pytest.raises(Unavailable):
+                await trusting.read(f"https://other.example:{port}/", LIMIT)
+            with pytest.raises(Unavailable):
+                await strangers.read(f"https://photos.example:{port}/", LIMIT)
+            with pytest.raises(InvalidArgument, match="from https: to http:"):
+                await trusting.read(f"https://photos.example:{port}/go/http://photos.example:{port}/", LIMIT)
+    assert len(site.asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from fnmatch import fnmatchcase
+from ssl import SSLContext
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -24,14 +25,20 @@ _HEADERS = ((b"Accept", b"*/*"), (b"Accept-Encoding", b"identity"), (b"User-Agen
 
 
 class WebReader:
-    """Follows a URI to its bytes, every step of the way under the same rules. Leaving its block closes connections."""
+    """Follows a URI to its bytes, every step of the way under the same rules. Leaving its block closes connections.
 
-    def __init__(self, settings: InputSettings) -> None:
+    Args:
+        settings: The rules.
+        tls: Whom to trust; the roots of the system by default.
+    """
+
+    def __init__(self, settings: InputSettings, tls: SSLContext | None = None) -> None:
         self._settings = settings
         self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls,
             max_connections=settings.fetches,
-            max_keepalive_connections=settings.fetches,
-            keepalive_expiry=5.0,
+            # None is kept: every fetch is resolved and checked anew, and meets no connection that is being closed.
+            max_keepalive_connections=0,
             network_backend=CheckedNetwork(settings.private_hosts),
         )
 
