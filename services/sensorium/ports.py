@@ -11,7 +11,8 @@ from sensorium.model.access import Named, Rule
 from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
-from sensorium.model.names import AliasName, CollectionName, TagDefinitionName
+from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, TagDefinitionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
     ChangeRequest,
@@ -106,6 +107,34 @@ class Searcher(Protocol):
 
     async def delete_alias(self, name: AliasName) -> None:
         """Delete an alias; the collection stays. Raises NotFound."""
+        ...
+
+    async def create_job(self, request: JobRequest) -> CollectionJob:
+        """Start long work on a collection. Raises AlreadyExists when such work has not ended."""
+        ...
+
+    async def get_job(self, name: JobName) -> CollectionJob:
+        """Return one job. Raises NotFound."""
+        ...
+
+    async def list_jobs(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
+        """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
+        ...
+
+    async def cancel_job(self, name: JobName) -> CollectionJob:
+        """Let a job stop soon; one that has ended stays as it is. Raises NotFound."""
+        ...
+
+    def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        """Yield a job as it is, whenever it changes, until it has ended. Raises NotFound."""
+        ...
+
+    async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
+        """Return a page of the snapshots of a collection, by id; it need not exist any more."""
+        ...
+
+    async def delete_snapshot(self, name: SnapshotName) -> None:
+        """Delete a snapshot. Raises NotFound."""
         ...
 
     async def get_documents(

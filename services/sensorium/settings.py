@@ -162,6 +162,7 @@ class SearchSettings(Section):
     flush_after: int = Field(20_000, description="Changes after which an index is flushed to disk.")
     optimize_after: int = Field(2048, description="Changes after which an index is optimised in the background.")
     optimize_threads: int = 1
+    job_slots: int = Field(1, ge=1, description="Jobs (re-index, snapshot, restore) at work at once; others wait.")
 
 
 class TagSettings(Section):

@@ -61,6 +61,26 @@ def aliases_table(aliases: "Iterable[Alias]") -> "Table":
     return table
 
 
+def snapshots_table(snapshots: "Iterable[Snapshot]") -> "Table":
+    """Return snapshots with their size."""
+    table = _table("snapshot", "documents", "bytes", "made at")
+    for each in snapshots:
+        made = f"{each.create_time:%Y-%m-%d %H:%M:%S} UTC"
+        _add(table, each.name.id, f"{each.document_count:,}", f"{each.size_bytes:,}", made)
+    return table
+
+
+def jobs_table(jobs: "Iterable[CollectionJob]") -> "Table":
+    """Return jobs with where they stand."""
+    table = _table("job", "collection", "work", "state", "done", "why")
+    for each in jobs:
+        done = f"{each.done_count:,} of {each.total_count:,}"
+        work = type(each.work).__name__.removesuffix("Work").lower()
+        why = each.error.message if each.error else ""
+        _add(table, each.name.id, each.name.collection.id, work, each.state.value, done, why)
+    return table
+
+
 def collections_table(collections: "Iterable[Collection]") -> "Table":
     """Return collections with their size and the space of their vectors."""
     table = _table("collection", "documents", "model", "dimension", "metric", "description")

@@ -17,6 +17,7 @@ from sensorium.client.contents import Given, as_contents, content_bytes
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
+from sensorium.client.jobs import JobMethods
 from sensorium.client.paging import each_of
 from sensorium.client.queries import Query
 from sensorium.client.searches import SearchOptions, search_request
@@ -60,7 +61,7 @@ NO_TAGS = TagFilter()
 Connect = Callable[[Endpoint], AbstractAsyncContextManager[Backends]]
 
 
-class AsyncClient:
+class AsyncClient(JobMethods):
     """Calls a mesh: `async with AsyncClient() as mesh: await mesh.embed(["a red bicycle"])`.
 
     Every method raises `sensorium.errors`: NotFound for an unknown model or collection, InvalidArgument for a request

@@ -15,7 +15,8 @@ from sensorium.model.collection import Alias, Collection, CollectionSpec, Collec
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRole, Timings
-from sensorium.model.names import AliasName, CollectionName
+from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
     ChangeRequest,
@@ -132,6 +133,34 @@ class EmbeddingSearcher:
     async def delete_alias(self, name: AliasName) -> None:
         """Delete an alias; the collection stays. Raises NotFound."""
         await self._searcher.delete_alias(name)
+
+    async def create_job(self, request: JobRequest) -> CollectionJob:
+        """Start long work on a collection. Raises AlreadyExists when such work has not ended."""
+        return await self._searcher.create_job(request)
+
+    async def get_job(self, name: JobName) -> CollectionJob:
+        """Return one job."""
+        return await self._searcher.get_job(name)
+
+    async def list_jobs(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
+        """Return a page of jobs, latest first."""
+        return await self._searcher.list_jobs(workspace, collection, page_size, page_token)
+
+    async def cancel_job(self, name: JobName) -> CollectionJob:
+        """Let a job stop soon."""
+        return await self._searcher.cancel_job(name)
+
+    def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        """Yield a job whenever it changes, until it has ended."""
+        return self._searcher.watch_job(name)
+
+    async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
+        """Return a page of the snapshots of a collection, by id."""
+        return await self._searcher.list_snapshots(collection, page_size, page_token)
+
+    async def delete_snapshot(self, name: SnapshotName) -> None:
+        """Delete a snapshot."""
+        await self._searcher.delete_snapshot(name)
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView

@@ -18,6 +18,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORKSPACE = re.compile(rf"workspaces/({ID_PATTERN})")
 _COLLECTION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?(?:collections|aliases)/({ID_PATTERN})")
 _ALIAS = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?aliases/({ID_PATTERN})")
+_SNAPSHOT = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?collections/({ID_PATTERN})/snapshots/({ID_PATTERN})")
+_JOB = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?collections/({ID_PATTERN})/jobs/({ID_PATTERN})")
 _TAG_DEFINITION = re.compile(rf"(?:workspaces/({ID_PATTERN})/)?tagDefinitions/({ID_PATTERN})")
 _SCOPED = re.compile(r"(?:workspaces/[^/]+/)?(?:collections|aliases)/([^/]+)(?:/.*)?", re.DOTALL)
 _MODEL = re.compile(r"(?:workspaces/([a-z][a-z0-9_-]{0,62})/)?models/([A-Za-z0-9][A-Za-z0-9._-]{0,127})")
@@ -92,6 +94,52 @@ class AliasName:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotName:
+    """The name of a snapshot."""
+
+    collection: CollectionName
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.collection}/snapshots/{self.id}"
+
+    @staticmethod
+    def parse(name: str, field: str = "name") -> "SnapshotName":
+        """Read `[workspaces/{workspace}/]collections/{collection}/snapshots/{snapshot}`.
+
+        Raises:
+            InvalidArgument: It does not follow the pattern; names `field`.
+        """
+        match = _SNAPSHOT.fullmatch(name)
+        if not match:
+            raise _invalid(name, "[workspaces/{workspace}/]collections/{collection}/snapshots/{snapshot}", field)
+        return SnapshotName(CollectionName(match[1] or DEFAULT_WORKSPACE, match[2]), match[3])
+
+
+@dataclass(frozen=True, slots=True)
+class JobName:
+    """The name of a job on a collection."""
+
+    collection: CollectionName
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.collection}/jobs/{self.id}"
+
+    @staticmethod
+    def parse(name: str, field: str = "name") -> "JobName":
+        """Read `[workspaces/{workspace}/]collections/{collection}/jobs/{job}`.
+
+        Raises:
+            InvalidArgument: It does not follow the pattern; names `field`.
+        """
+        match = _JOB.fullmatch(name)
+        if not match:
+            raise _invalid(name, "[workspaces/{workspace}/]collections/{collection}/jobs/{job}", field)
+        return JobName(CollectionName(match[1] or DEFAULT_WORKSPACE, match[2]), match[3])
+
+
+@dataclass(frozen=True, slots=True)
 class TagDefinitionName:
     """The name of a tag definition."""
 
@@ -131,6 +179,15 @@ def check_id(identifier: str, field: str) -> str:
     if not _ID.fullmatch(identifier):
         raise _invalid(identifier, ID_PATTERN, field)
     return identifier
+
+
+def parse_jobs_parent(parent: str, field: str = "parent") -> tuple[str, str]:
+    """Read `[workspaces/{workspace}/]collections/{collection}` as workspace and collection; `-` means all: empty."""
+    every = re.fullmatch(rf"(?:workspaces/({ID_PATTERN})/)?collections/-", parent)
+    if every:
+        return every[1] or DEFAULT_WORKSPACE, ""
+    name = CollectionName.parse(parent, field)
+    return name.workspace, name.id
 
 
 def parse_workspace(parent: str, field: str = "parent") -> str:

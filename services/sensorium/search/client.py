@@ -12,7 +12,8 @@ from sensorium.context import Stage
 from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.names import AliasName, CollectionName
+from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
     ChangeRequest,
@@ -28,6 +29,7 @@ from sensorium.ports import Searcher
 from sensorium.rpc.codec.change import change_to_proto, outcomes_from_proto
 from sensorium.rpc.codec.collection import alias_from_proto, collection_from_proto, spec_to_proto, update_to_proto
 from sensorium.rpc.codec.document import document_from_proto, result_from_proto, view_to_proto
+from sensorium.rpc.codec.job import job_from_proto, job_request_to_proto, snapshot_from_proto
 from sensorium.rpc.codec.search import (
     Faults,
     filter_to_proto,
@@ -62,6 +64,11 @@ REPEATABLE = {
         "GetAlias",
         "ListAliases",
         "SetAlias",
+        "CreateCollectionJob",
+        "GetCollectionJob",
+        "ListCollectionJobs",
+        "CancelCollectionJob",
+        "ListSnapshots",
     )
 }
 
@@ -126,6 +133,41 @@ class SearchClient(Searcher):
     async def delete_alias(self, name: AliasName) -> None:
         """Delete an alias; the collection stays. Raises NotFound."""
         await self._stub.DeleteAlias(pb.DeleteAliasRequest(name=str(name)))
+
+    async def create_job(self, request: JobRequest) -> CollectionJob:
+        """Start long work; one request id for all repeats of the call makes them harmless. Raises AlreadyExists."""
+        message = job_request_to_proto(replace(request, request_id=request.request_id or uuid.uuid4().hex))
+        return job_from_proto((await self._stub.CreateCollectionJob(message)).job)
+
+    async def get_job(self, name: JobName) -> CollectionJob:
+        """Return one job. Raises NotFound."""
+        return job_from_proto((await self._stub.GetCollectionJob(pb.GetCollectionJobRequest(name=str(name)))).job)
+
+    async def list_jobs(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
+        """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
+        parent = f"workspaces/{workspace}/collections/{collection or '-'}"
+        request = pb.ListCollectionJobsRequest(parent=parent, page_size=page_size, page_token=page_token)
+        response = await self._stub.ListCollectionJobs(request)
+        return Page(tuple(map(job_from_proto, response.jobs)), response.next_page_token)
+
+    async def cancel_job(self, name: JobName) -> CollectionJob:
+        """Let a job stop soon. Raises NotFound."""
+        return job_from_proto((await self._stub.CancelCollectionJob(pb.CancelCollectionJobRequest(name=str(name)))).job)
+
+    async def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        """Yield a job whenever it changes, until it has ended. Raises NotFound."""
+        async for response in self._stub.WatchCollectionJob(pb.WatchCollectionJobRequest(name=str(name))):
+            yield job_from_proto(response.job)
+
+    async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
+        """Return a page of the snapshots of a collection, by id."""
+        request = pb.ListSnapshotsRequest(parent=str(collection), page_size=page_size, page_token=page_token)
+        response = await self._stub.ListSnapshots(request)
+        return Page(tuple(map(snapshot_from_proto, response.snapshots)), response.next_page_token)
+
+    async def delete_snapshot(self, name: SnapshotName) -> None:
+        """Delete a snapshot. Raises NotFound."""
+        await self._stub.DeleteSnapshot(pb.DeleteSnapshotRequest(name=str(name)))
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView

@@ -14,6 +14,8 @@ from sensorium.search.tables import aliases, collections, documents, tombstones
 from sensorium.storage import moments
 
 LIVE = collections.c.delete_time.is_(None)
+# No workspace of a caller; a collection is in it until it is whole.
+HIDDEN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class StoredCollection:
         last_seq: The sequence number of its last change.
         pruned_seq: Tombstones up to this number are gone.
         update_request: The id of the request that changed it last.
+        index_generation: Which of the indexes that were made of it is at work.
     """
 
     key: int
@@ -35,6 +38,12 @@ class StoredCollection:
     last_seq: int
     pruned_seq: int
     update_request: str = ""
+    index_generation: int = 0
+
+    @property
+    def index_uid(self) -> str:
+        """Names its index at work for ever."""
+        return f"{self.uid}-{self.index_generation}" if self.index_generation else self.uid
 
     @property
     def name(self) -> CollectionName:
@@ -66,7 +75,8 @@ def by_key(connection: Connection, key: int) -> StoredCollection:
 
 def names(connection: Connection) -> list[CollectionName]:
     """Return the names of all collections."""
-    rows = connection.execute(select(collections.c.workspace, collections.c.id).where(LIVE))
+    shown = collections.c.workspace != HIDDEN
+    rows = connection.execute(select(collections.c.workspace, collections.c.id).where(LIVE, shown))
     return [CollectionName(row.workspace, row.id) for row in rows]
 
 
@@ -88,13 +98,9 @@ def create(connection: Connection, name: CollectionName, spec: CollectionSpec, r
         AlreadyExists: One of this name exists, and another request created it; or an alias has the id.
     """
     existing = find(connection, name)
-    if existing:
-        if request_id and existing.create_request == request_id:
-            return _from_row(existing).collection
-        raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
-    same_id = (aliases.c.workspace == name.workspace) & (aliases.c.id == name.id)
-    if connection.execute(select(aliases.c.id).where(same_id)).first():
-        raise AlreadyExists(f"an alias has the id {name.id!r}", metadata={"resource": str(name)})
+    if existing and request_id and existing.create_request == request_id:
+        return _from_row(existing).collection
+    check_free(connection, name)
     now = moments.now()
     connection.execute(
         insert(collections).values(
@@ -134,8 +140,8 @@ def change(
     return by_key(connection, stored.key).collection
 
 
-def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> str:
-    """Delete a collection at once and return its uid; `purge` removes what is left of it.
+def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -> StoredCollection:
+    """Delete a collection at once and return what it was; `purge` removes what is left of it.
 
     Raises:
         NotFound: COLLECTION_NOT_FOUND.
@@ -150,7 +156,7 @@ def mark_deleted(connection: Connection, name: CollectionName, *, force: bool) -
             f"{name} holds {count} documents; set `force` to delete them too", reason=Reason.COLLECTION_NOT_EMPTY
         )
     connection.execute(update(collections).where(collections.c.key == stored.key).values(delete_time=moments.now()))
-    return stored.uid
+    return stored
 
 
 def purge(connection: Connection, limit: int) -> bool:
@@ -174,8 +180,44 @@ def prune(connection: Connection, key: int, seq: int) -> None:
 
 
 def uids(connection: Connection) -> set[str]:
-    """Return the uids of all collections."""
-    return set(connection.execute(select(collections.c.uid).where(LIVE)).scalars())
+    """Return the uids of the indexes at work."""
+    return {_from_row(row).index_uid for row in connection.execute(select(collections).where(LIVE))}
+
+
+def use_index(connection: Connection, key: int, generation: int) -> None:
+    """Let another index of the collection in row `key` be the one at work."""
+    connection.execute(update(collections).where(collections.c.key == key).values(index_generation=generation))
+
+
+def publish(connection: Connection, uid: str, name: CollectionName) -> None:
+    """Give a hidden collection its name.
+
+    Raises:
+        AlreadyExists: A collection or an alias has it.
+    """
+    check_free(connection, name)
+    named = {"workspace": name.workspace, "id": name.id}
+    connection.execute(update(collections).where(collections.c.uid == uid).values(named))
+
+
+def drop(connection: Connection, uid: str) -> None:
+    """Delete a hidden collection; `purge` removes what is left of it."""
+    connection.execute(update(collections).where(collections.c.uid == uid).values(delete_time=moments.now()))
+
+
+def drop_hidden(connection: Connection) -> None:
+    """Delete the collections that were not finished."""
+    unfinished = (collections.c.workspace == HIDDEN) & LIVE
+    connection.execute(update(collections).where(unfinished).values(delete_time=moments.now()))
+
+
+def check_free(connection: Connection, name: CollectionName) -> None:
+    """Raise AlreadyExists when a collection or an alias has the id."""
+    if find(connection, name):
+        raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
+    same_id = (aliases.c.workspace == name.workspace) & (aliases.c.id == name.id)
+    if connection.execute(select(aliases.c.id).where(same_id)).first():
+        raise AlreadyExists(f"an alias has the id {name.id!r}", metadata={"resource": str(name)})
 
 
 def missing(name: CollectionName) -> NotFound:
@@ -215,4 +257,6 @@ def _from_row(row: Row[tuple[Any, ...]]) -> StoredCollection:
         document_count=row.document_count,
         etag=row.etag,
     )
-    return StoredCollection(row.key, row.uid, collection, row.last_seq, row.pruned_seq, row.update_request)
+    return StoredCollection(
+        row.key, row.uid, collection, row.last_seq, row.pruned_seq, row.update_request, row.index_generation
+    )

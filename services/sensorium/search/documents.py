@@ -129,7 +129,7 @@ def _write(connection: Connection, stored: StoredCollection, new: Sequence[NewDo
     present = {each.id: each for each in _present(connection, stored.key, [each.id for each in new])}
     now = moments.now()
     # New keys come before the tombstones of the old ones, so that an index never holds neither.
-    first = _reserve(connection, len(new) + len(present))
+    first = reserve(connection, len(new) + len(present))
     _bury(connection, stored.key, list(present.values()), first + len(new))
     rows = [
         {
@@ -148,7 +148,7 @@ def _write(connection: Connection, stored: StoredCollection, new: Sequence[NewDo
     connection.execute(insert(documents), rows)
     vectors = [{"key": key, "components": each.components} for key, each in enumerate(new, first)]
     connection.execute(insert(dense_vectors), vectors)
-    return _note(connection, stored.key, first + len(new) + len(present) - 1, len(new), len(new) - len(present))
+    return note(connection, stored.key, first + len(new) + len(present) - 1, len(new), len(new) - len(present))
 
 
 def remove(connection: Connection, meant: StoredCollection, ids: Sequence[str]) -> Written:
@@ -161,9 +161,9 @@ def remove(connection: Connection, meant: StoredCollection, ids: Sequence[str]) 
     present = list(_present(connection, stored.key, ids))
     if not present:
         return Written(0, stored.last_seq)
-    first = _reserve(connection, len(present))
+    first = reserve(connection, len(present))
     _bury(connection, stored.key, present, first)
-    return _note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
+    return note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
 
 
 def remove_matching(
@@ -181,9 +181,9 @@ def remove_matching(
     if not rows:
         return Written(0, stored.last_seq), seqs.stop
     present = [_Present(row.id, row.key, row.create_time) for row in rows]
-    first = _reserve(connection, len(present))
+    first = reserve(connection, len(present))
     _bury(connection, stored.key, present, first)
-    written = _note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
+    written = note(connection, stored.key, first + len(present) - 1, len(present), -len(present))
     return written, present[-1].key + 1 if len(rows) == limit else seqs.stop
 
 
@@ -299,7 +299,8 @@ def _present(connection: Connection, collection: int, ids: Sequence[str]) -> Ite
         yield from (_Present(row.id, row.key, row.create_time) for row in rows)
 
 
-def _reserve(connection: Connection, count: int) -> int:
+def reserve(connection: Connection, count: int) -> int:
+    """Return the first of `count` new sequence numbers, which are keys as well."""
     taken = update(sequence).where(sequence.c.name == "changes").values(last=sequence.c.last + count)
     last: int = connection.execute(taken.returning(sequence.c.last)).scalar_one()
     return last - count + 1
@@ -320,7 +321,8 @@ def _bury(connection: Connection, collection: int, dead: Sequence[_Present], fir
     )
 
 
-def _note(connection: Connection, collection: int, seq: int, count: int, growth: int) -> Written:
+def note(connection: Connection, collection: int, seq: int, count: int, growth: int) -> Written:
+    """Write down that `count` documents of a collection changed, and return it."""
     change = {"last_seq": seq, "document_count": collections.c.document_count + growth}
     connection.execute(update(collections).where(collections.c.key == collection).values(change))
     return Written(count, seq)

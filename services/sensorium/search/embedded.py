@@ -7,6 +7,7 @@ from pathlib import Path
 from sensorium.search.index import Indexes
 from sensorium.search.library import Library
 from sensorium.search.service import SearchService
+from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.search.zvec_index import ZvecIndexes
 from sensorium.settings import SearchSettings
 from sensorium.storage.store import Store
@@ -22,7 +23,7 @@ async def embedded_search(
     """Give a search service that keeps everything below `data_dir`.
 
     Args:
-        data_dir: Holds `search.sqlite3` and `search/index`; made when it does not exist.
+        data_dir: Holds `search.sqlite3`, `search/index` and `search/snapshots`; made when it does not exist.
         settings: Limits, queues and threads.
         indexes: Opens vector indexes; zvec's by default.
 
@@ -45,5 +46,6 @@ async def embedded_search(
     )
     async with store:
         library = Library(store, chosen, flush_after=settings.flush_after, optimise_after=settings.optimize_after)
-        async with SearchService(store, library, settings) as service:
+        shelf = SnapshotShelf(store, data_dir / "search" / "snapshots", settings.max_page_size)
+        async with SearchService(store, library, shelf, settings) as service:
             yield service

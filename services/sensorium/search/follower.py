@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -15,6 +16,11 @@ from sensorium.storage.store import Store
 log = structlog.get_logger(__name__)
 CHUNK = 4096
 REPORT_SECONDS = 5.0
+Report = Callable[[int], None]
+
+
+def _to_nobody(_done: int) -> None:
+    """Pass over a report."""
 
 
 class Follower:
@@ -25,15 +31,19 @@ class Follower:
         indexes: Opens the index.
         stored: The collection.
         flush_after: Changes after which the index is flushed, which bounds what a crash leaves to do again.
+        report: Told how many changes were applied since the last report; what it raises ends the work.
     """
 
-    def __init__(self, store: Store, indexes: Indexes, stored: StoredCollection, *, flush_after: int) -> None:
+    def __init__(
+        self, store: Store, indexes: Indexes, stored: StoredCollection, *, flush_after: int, report: Report = _to_nobody
+    ) -> None:
         self._store = store
         self._indexes = indexes
         self._stored = stored
         self._flush_after = flush_after
+        self._report = report
         collection = stored.collection
-        self._space = VectorSpace(stored.uid, collection.dimension, collection.metric, collection.attributes)
+        self._space = VectorSpace(stored.index_uid, collection.dimension, collection.metric, collection.attributes)
         self._attributes = tuple(each.field for each in collection.attributes)
         self._applying = threading.Lock()
         self._applied = 0
@@ -143,6 +153,7 @@ class Follower:
             self.index.delete(batch.dead)
             self._applied, complete = batch.upto, batch.complete
             done += len(batch.keys) + len(batch.dead)
+            self._report(len(batch.keys))
             if time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
                 log.info("index_catches_up", collection=self._space.uid, done=done, applied_seq=self._applied)

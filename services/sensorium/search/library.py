@@ -5,14 +5,17 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from contextvars import Context
+from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import structlog
 
-from sensorium.errors import SensoriumError, Unavailable
+from sensorium.errors import Aborted, SensoriumError, Unavailable
 from sensorium.model.names import CollectionName
 from sensorium.search import collections
-from sensorium.search.follower import Follower
+from sensorium.search.collections import StoredCollection
+from sensorium.search.follower import Follower, Report
 from sensorium.search.index import Indexes, IndexUnusable
 from sensorium.search.open_collection import OpenCollection
 from sensorium.storage.store import Store
@@ -41,6 +44,8 @@ class Library:
         self._turns: defaultdict[CollectionName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workers = Workers("search-index", 2)
         self._optimisers = Workers("search-optimise", 1)
+        self._builders = Workers("search-build", 1)
+        self._rebuilding: set[CollectionName] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -75,12 +80,34 @@ class Library:
     async def catch_up(self, name: CollectionName, seq: int) -> None:
         """Let searches see all changes up to `seq`."""
 
-        async def work(opened: OpenCollection) -> None:
+        async def work(opened: OpenCollection) -> OpenCollection:
             if opened.follower.applied_seq < seq:
                 await self._workers.run(lambda: opened.follower.catch_up(seq))
             self._care_for(opened)
+            return opened
 
-        await self.run(name, work)
+        opened = None
+        while opened is None or self._open.get(name) is not opened:  # Another index may have taken its place meanwhile.
+            opened = await self.run(name, work)
+
+    async def rebuild(self, name: CollectionName, report: Report) -> None:
+        """Make a fresh index beside the one at work, and let it take its place; searches and writes go on.
+
+        What `report` raises ends the work, and leaves the index at work as it is.
+
+        Raises:
+            Aborted: The index at work went away meanwhile.
+        """
+        async with self.use(name) as old:
+            self._rebuilding.add(name)
+            try:
+                # What was asked for before has ended behind this: no tombstone goes that the fresh index has not seen.
+                await self._store.write(lambda _connection: None)
+                fresh = await self._built(name, report)
+                await self._switch(name, old, fresh)
+            finally:
+                self._rebuilding.discard(name)
+        self._start(self._discard(name, old))
 
     def pending(self, name: CollectionName) -> int:
         """Return how many documents wait for the optimisation under way, and are found by a scan meanwhile."""
@@ -110,9 +137,9 @@ class Library:
             except SensoriumError as error:  # Whoever uses it will see why.
                 log.warning("collection_not_opened", collection=str(name), error=error.message)
 
-    async def forget(self, name: CollectionName, uid: str) -> None:
+    async def forget(self, gone: StoredCollection) -> None:
         """Remove the index of a collection that was deleted."""
-        await asyncio.shield(self._start(self._forget(name, uid)))
+        await asyncio.shield(self._start(self._forget(gone)))
 
     async def close(self) -> None:
         """Flush and close every index, after what works on them."""
@@ -125,6 +152,7 @@ class Library:
                 await self._workers.run(opened.follower.close)
             except IndexUnusable as error:  # The next start makes it anew.
                 log.warning("index_not_closed", collection=str(name), error=str(error))
+        self._builders.close()
         self._optimisers.close()
         self._workers.close()
 
@@ -149,19 +177,56 @@ class Library:
             self._open[name] = OpenCollection(stored, follower)
             self._care_for(self._open[name])
 
-    async def _forget(self, name: CollectionName, uid: str) -> None:
+    async def _forget(self, gone: StoredCollection) -> None:
+        name = gone.name
         async with self._turns[name]:
             opened = self._open.get(name)
-            if opened and opened.stored.uid == uid:
+            if opened and opened.stored.uid == gone.uid:
                 del self._open[name]
                 await self._put_away(opened)
-            await self._workers.run(lambda: self._indexes.discard(uid))
+            await self._workers.run(lambda: self._indexes.discard(gone.index_uid))
+
+    async def _built(self, name: CollectionName, report: Report) -> OpenCollection:
+        stored = await self._store.read(lambda connection: collections.get(connection, name))
+        fresh = replace(stored, index_generation=stored.index_generation + 1)
+        follower = Follower(self._store, self._indexes, fresh, flush_after=self._flush_after, report=report)
+
+        def build() -> None:
+            self._indexes.discard(fresh.index_uid)
+            try:
+                follower.open()
+                follower.optimise()
+            except BaseException:
+                with suppress(AttributeError, IndexUnusable):  # It may not be open at all.
+                    follower.close()
+                self._indexes.discard(fresh.index_uid)
+                raise
+
+        await self._builders.run(build)
+        return OpenCollection(fresh, follower)
+
+    async def _switch(self, name: CollectionName, old: OpenCollection, fresh: OpenCollection) -> None:
+        async with self._turns[name]:
+            await self._level(fresh, old)
+            if self._open.get(name) is not old:
+                self._start(self._discard(name, fresh))
+                raise Aborted(f"the index of {name} went away while another was made")
+            key, generation = fresh.stored.key, fresh.stored.index_generation
+            await self._store.write(lambda connection: collections.use_index(connection, key, generation))
+            await self._level(fresh, old)
+            fresh.stored = replace(old.stored, index_generation=generation)
+            self._open[name] = fresh
+
+    async def _level(self, fresh: OpenCollection, old: OpenCollection) -> None:
+        """Let `fresh` know all that was answered, until something is awaited again."""
+        while fresh.follower.applied_seq < (seq := old.follower.applied_seq):
+            await self._workers.run(partial(fresh.follower.catch_up, seq))
 
     async def _discard(self, name: CollectionName, opened: OpenCollection) -> None:
         """Remove an index that failed, and that nobody can begin to use any more."""
         async with self._turns[name]:
             await self._put_away(opened)
-            await self._workers.run(lambda: self._indexes.discard(opened.stored.uid))
+            await self._workers.run(lambda: self._indexes.discard(opened.stored.index_uid))
 
     async def _put_away(self, opened: OpenCollection) -> None:
         await opened.unused()
@@ -172,7 +237,7 @@ class Library:
         if opened.follower.unoptimised >= self._optimise_after and not opened.optimising:
             opened.optimising = True
             self._start(self._optimise(opened))
-        if opened.follower.flushed_seq > opened.pruned_seq:
+        if opened.follower.flushed_seq > opened.pruned_seq and opened.stored.name not in self._rebuilding:
             opened.pruned_seq = opened.follower.flushed_seq
             self._start(self._prune(opened, opened.pruned_seq))
 

@@ -20,7 +20,8 @@ from sensorium.model.collection import Alias, Collection, CollectionSpec, Collec
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
-from sensorium.model.names import AliasName, CollectionName, check_id
+from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, check_id
 from sensorium.model.search import (
     EVERY_DOCUMENT,
     ChangeRequest,
@@ -40,11 +41,13 @@ from sensorium.search.declaring import change_step
 from sensorium.search.document_check import checked_id
 from sensorium.search.documents import no_document
 from sensorium.search.explanation import explain
+from sensorium.search.job_runner import JobRunner
 from sensorium.search.library import Library
 from sensorium.search.open_collection import OpenCollection
 from sensorium.search.query import query_vector, references
 from sensorium.search.ranking import CheckedSearch, Ranked
 from sensorium.search.selection import read_selection
+from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.search.unbroken import Unbroken
 from sensorium.search.writes import DocumentWrites
 from sensorium.settings import SearchSettings
@@ -66,21 +69,25 @@ class SearchService:
     Args:
         store: An open store.
         library: Its collections and their indexes; closed by this service.
+        shelf: Its snapshots; closed by this service.
         limits: What requests may hold.
     """
 
-    def __init__(self, store: Store, library: Library, limits: SearchSettings) -> None:
+    def __init__(self, store: Store, library: Library, shelf: SnapshotShelf, limits: SearchSettings) -> None:
         self._store = store
         self._library = library
         self._limits = limits
         self._aliases = AliasBook(store, limits.max_page_size)
         self._unbroken = Unbroken()
         self._writes = DocumentWrites(store, library, limits, self._unbroken)
+        self._shelf = shelf
+        self._jobs = JobRunner(store, library, shelf, slots=limits.job_slots, max_page_size=limits.max_page_size)
         self._chores: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         await self._aliases.load()
         await self._library.tidy()
+        await self._jobs.start()
         self._begin_chore(self._purge())
         self._begin_chore(self._library.open_all())
         return self
@@ -91,8 +98,10 @@ class SearchService:
         for chore in self._chores:
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._jobs.close()
         await self._unbroken.settle()
         await self._library.close()
+        self._shelf.close()
         self._writes.close()
 
     async def get_collection(self, name: CollectionName) -> Collection:
@@ -140,8 +149,8 @@ class SearchService:
                 when an alias stands for it.
         """
         name = self._aliases.resolve(name)
-        uid = await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
-        await self._library.forget(name, uid)
+        gone = await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
+        await self._library.forget(gone)
         self._begin_chore(self._purge())
 
     async def get_alias(self, name: AliasName) -> Alias:
@@ -165,6 +174,39 @@ class SearchService:
     async def delete_alias(self, name: AliasName) -> None:
         """Delete an alias; the collection stays."""
         await self._unbroken.run(self._aliases.remove(name))
+
+    async def create_job(self, request: JobRequest) -> CollectionJob:
+        """Start long work on a collection.
+
+        Raises:
+            AlreadyExists: Such work is under way, or what it would make exists.
+        """
+        named = replace(request, collection=self._aliases.resolve(request.collection))
+        return await self._unbroken.run(self._jobs.create(named))
+
+    async def get_job(self, name: JobName) -> CollectionJob:
+        """Return one job."""
+        return await self._jobs.get(name)
+
+    async def list_jobs(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
+        """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
+        return await self._jobs.page(workspace, collection, page_size, page_token)
+
+    async def cancel_job(self, name: JobName) -> CollectionJob:
+        """Let a job stop soon; one that has ended stays as it is."""
+        return await self._jobs.cancel(name)
+
+    def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        """Yield a job as it is, whenever it changes, until it has ended."""
+        return self._jobs.watch(name)
+
+    async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
+        """Return a page of the snapshots of a collection, by id; it need not exist any more."""
+        return await self._shelf.page(collection, page_size, page_token)
+
+    async def delete_snapshot(self, name: SnapshotName) -> None:
+        """Delete a snapshot."""
+        await self._unbroken.run(self._shelf.remove(name))
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView

@@ -8,12 +8,13 @@ import grpc
 
 from sensorium.model.count_check import check_count, check_excluded
 from sensorium.model.embedding import Priority
-from sensorium.model.names import AliasName, CollectionName, parse_workspace
+from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, parse_jobs_parent, parse_workspace
 from sensorium.model.search import Selection, UpsertRequest
 from sensorium.ports import Searcher
 from sensorium.rpc.codec.change import change_from_proto, outcomes_to_proto
 from sensorium.rpc.codec.collection import alias_to_proto, collection_to_proto, spec_from_proto, update_from_proto
 from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
+from sensorium.rpc.codec.job import job_request_from_proto, job_to_proto, snapshot_to_proto
 from sensorium.rpc.codec.search import (
     Faults,
     collection_from_parent,
@@ -202,3 +203,62 @@ class SearchServicer(SearchServiceServicer):
         """Delete an alias."""
         await self._searcher.delete_alias(AliasName.parse(request.name))
         return pb.DeleteAliasResponse()
+
+    async def CreateCollectionJob(  # noqa: N802
+        self,
+        request: pb.CreateCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.CreateCollectionJobResponse:
+        """Start a job."""
+        job = await self._searcher.create_job(job_request_from_proto(request))
+        return pb.CreateCollectionJobResponse(job=job_to_proto(job))
+
+    async def GetCollectionJob(  # noqa: N802
+        self,
+        request: pb.GetCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.GetCollectionJobResponse:
+        """Return one job."""
+        job = await self._searcher.get_job(JobName.parse(request.name))
+        return pb.GetCollectionJobResponse(job=job_to_proto(job))
+
+    async def ListCollectionJobs(  # noqa: N802
+        self,
+        request: pb.ListCollectionJobsRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.ListCollectionJobsResponse:
+        """Return a page of jobs."""
+        workspace, collection = parse_jobs_parent(request.parent)
+        page = await self._searcher.list_jobs(workspace, collection, request.page_size, request.page_token)
+        return pb.ListCollectionJobsResponse(jobs=map(job_to_proto, page.items), next_page_token=page.next_page_token)
+
+    async def CancelCollectionJob(  # noqa: N802
+        self,
+        request: pb.CancelCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.CancelCollectionJobResponse:
+        """Let a job stop."""
+        job = await self._searcher.cancel_job(JobName.parse(request.name))
+        return pb.CancelCollectionJobResponse(job=job_to_proto(job))
+
+    async def WatchCollectionJob(  # noqa: N802
+        self,
+        request: pb.WatchCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[pb.WatchCollectionJobResponse]:
+        """Send a job whenever it changes, until it has ended."""
+        async for job in self._searcher.watch_job(JobName.parse(request.name)):
+            yield pb.WatchCollectionJobResponse(job=job_to_proto(job))
+
+    async def ListSnapshots(self, request: pb.ListSnapshotsRequest, context: Context) -> pb.ListSnapshotsResponse:  # noqa: N802, ARG002
+        """Return a page of snapshots."""
+        parent = CollectionName.parse(request.parent, "parent")
+        page = await self._searcher.list_snapshots(parent, request.page_size, request.page_token)
+        return pb.ListSnapshotsResponse(
+            snapshots=map(snapshot_to_proto, page.items), next_page_token=page.next_page_token
+        )
+
+    async def DeleteSnapshot(self, request: pb.DeleteSnapshotRequest, context: Context) -> pb.DeleteSnapshotResponse:  # noqa: N802, ARG002
+        """Delete a snapshot."""
+        await self._searcher.delete_snapshot(SnapshotName.parse(request.name))
+        return pb.DeleteSnapshotResponse()

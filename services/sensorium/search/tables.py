@@ -39,6 +39,8 @@ collections = Table(
     Column("document_count", Int64, nullable=False),
     Column("last_seq", Int64, nullable=False),
     Column("pruned_seq", Int64, nullable=False),
+    # Which of the indexes that were made of it is at work.
+    Column("index_generation", Integer, nullable=False, server_default="0"),
     Index(
         "collections_by_name",
         "workspace",
@@ -93,4 +95,37 @@ tombstones = Table(
     Column("id", IdText, nullable=False),
     Index("tombstones_by_seq", "collection", "seq"),
     Index("tombstones_by_key", "key"),
+)
+
+# Snapshots outlive their collections, so they are known by names.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("workspace", IdText, primary_key=True),
+    Column("collection", IdText, primary_key=True),
+    Column("id", IdText, primary_key=True),
+    Column("document_count", Int64, nullable=False),
+    Column("size_bytes", Int64, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("create_time", Int64, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("key", Int64, primary_key=True, autoincrement=True),
+    Column("workspace", IdText, nullable=False),
+    Column("collection", IdText, nullable=False),
+    Column("id", IdText, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("work", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("done_count", Int64, nullable=False),
+    Column("total_count", Int64, nullable=False),
+    Column("failed_count", Int64, nullable=False),
+    Column("error", JSON),
+    Column("create_request", String, nullable=False),
+    Column("create_time", Int64, nullable=False),
+    Column("end_time", Int64),
+    Index("jobs_by_collection", "workspace", "collection", "key"),
 )

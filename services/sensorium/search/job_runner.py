@@ -1,0 +1,213 @@
+"""Runs the jobs of the search service, a few at a time; one that was at work when the process ended begins again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextvars import Context
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from sensorium.errors import AlreadyExists, Internal, SensoriumError, Unimplemented
+from sensorium.model.job import (
+    CollectionJob,
+    JobRequest,
+    JobState,
+    ReembedWork,
+    ReindexWork,
+    RestoreWork,
+    SnapshotWork,
+    Work,
+)
+from sensorium.model.names import CollectionName, JobName, SnapshotName, check_id
+from sensorium.model.search import Page
+from sensorium.search import collections, jobs, snapshots
+from sensorium.search.library import Library
+from sensorium.search.progress import Progress, Stopped
+from sensorium.search.snapshot_shelf import SnapshotShelf
+from sensorium.storage import list_pages
+from sensorium.storage.store import Store
+
+log = structlog.get_logger(__name__)
+_LATEST = (1 << 63) - 1
+
+
+@dataclass(slots=True)
+class _Running:
+    """A job at work or in its queue: where it stands, how to stop it, and who waits for news of it."""
+
+    job: CollectionJob
+    progress: Progress
+    changed: asyncio.Event
+    cancelled: bool = False
+
+
+class JobRunner:
+    """Starts, follows and ends jobs; works while its context is open.
+
+    Args:
+        store: Where jobs are kept.
+        library: The indexes.
+        shelf: The snapshots.
+        slots: Jobs at work at once.
+        max_page_size: The most jobs of one page.
+    """
+
+    def __init__(self, store: Store, library: Library, shelf: SnapshotShelf, *, slots: int, max_page_size: int) -> None:
+        self._store = store
+        self._library = library
+        self._shelf = shelf
+        self._max_page_size = max_page_size
+        self._slots = asyncio.Semaphore(slots)
+        self._creating = asyncio.Lock()
+        self._running: dict[str, _Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Let jobs that did not end begin again."""
+        await self._store.write(collections.drop_hidden)
+        for job in await self._store.read(jobs.unfinished):
+            self._begin(job)
+
+    async def close(self) -> None:
+        """Stop what is at work; the next start goes on with it."""
+        for running in self._running.values():
+            running.progress.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def create(self, request: JobRequest) -> CollectionJob:
+        """Start a job; a repeat of the request returns what it started.
+
+        Raises:
+            AlreadyExists: Such work is under way, or what it would make exists.
+            NotFound: There is no such collection or snapshot.
+            Unimplemented: The work is re-embedding, which a client drives.
+        """
+        async with self._creating:
+            if repeated := await self._store.read(lambda connection: jobs.repeated(connection, request)):
+                return repeated
+            prepared = replace(request, work=await self._checked(request))
+            job = await self._store.write(lambda connection: jobs.create(connection, prepared))
+            self._begin(job)
+            return job
+
+    async def get(self, name: JobName) -> CollectionJob:
+        """Return one job. Raises NotFound."""
+        stored = await self._store.read(lambda connection: jobs.read(connection, name))
+        running = self._running.get(name.id)
+        return running.job if running else stored
+
+    async def page(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
+        """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
+        size = list_pages.checked_size(page_size, self._max_page_size)
+        mark = list_pages.request_mark("jobs", workspace, collection)
+        before = int(list_pages.list_position(page_token, mark) or _LATEST)
+        found = await self._store.read(
+            lambda connection: jobs.page(connection, workspace, collection, before=before, limit=size + 1)
+        )
+        token = list_pages.list_token(mark, str(found[size - 1][0])) if len(found) > size else ""
+        shown = (self._running[job.name.id].job if job.name.id in self._running else job for _, job in found[:size])
+        return Page(tuple(shown), token)
+
+    async def cancel(self, name: JobName) -> CollectionJob:
+        """Let a job stop soon; one that has ended stays as it is."""
+        job = await self.get(name)
+        if running := self._running.get(name.id):
+            running.cancelled = True
+            running.progress.stop()
+        return job
+
+    async def watch(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        """Yield a job as it is, whenever it changes, until it has ended."""
+        while True:
+            running = self._running.get(name.id)
+            changed = running.changed if running else None
+            job = await self.get(name)
+            yield job
+            if changed is None or job.state.ended:
+                return
+            await changed.wait()
+
+    async def _checked(self, request: JobRequest) -> Work:
+        """Return the work with what it leaves open, if it can be done."""
+        match request.work:
+            case ReindexWork() as work:
+                await self._store.read(lambda connection: collections.get(connection, request.collection))
+                return work
+            case SnapshotWork(snapshot_id=snapshot_id):
+                await self._store.read(lambda connection: collections.get(connection, request.collection))
+                name = SnapshotName(request.collection, snapshot_id or f"s{datetime.now(UTC):%Y%m%d-%H%M%S-%f}")
+                check_id(name.id, "job.snapshot.snapshot_id")
+                if await self._store.read(lambda connection: snapshots.exists(connection, name)):
+                    raise AlreadyExists(f"{name} exists", metadata={"resource": str(name)})
+                return SnapshotWork(name.id)
+            case RestoreWork(snapshot=snapshot, collection_id=collection_id) as work:
+                check_id(collection_id, "job.restore.collection_id")
+                target = CollectionName(request.collection.workspace, collection_id)
+                await self._store.read(lambda connection: snapshots.read(connection, snapshot))
+                await self._store.read(lambda connection: collections.check_free(connection, target))
+                return work
+            case ReembedWork():
+                raise Unimplemented("job.reembed: `sensorium collection reembed` does it: see docs/storage.md")
+
+    def _begin(self, job: CollectionJob) -> None:
+        job_id = job.name.id
+        running = _Running(job, Progress(lambda done: self._tell(job_id, done_count=done)), asyncio.Event())
+        self._running[job_id] = running
+        task = asyncio.create_task(self._run(running), context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _tell(self, job_id: str, **news: object) -> None:
+        if running := self._running.get(job_id):
+            running.job = replace(running.job, **news)  # type: ignore[arg-type]
+            running.changed.set()
+            running.changed = asyncio.Event()
+
+    async def _run(self, running: _Running) -> None:
+        job_id, state, error = running.job.name.id, JobState.SUCCEEDED, None
+        try:
+            async with self._slots:
+                self._tell(job_id, state=JobState.RUNNING)
+                await self._store.write(lambda connection: jobs.note(connection, running.job))
+                await self._work(running)
+        except Stopped:
+            if not running.cancelled:  # The process ends; the next one begins again.
+                return
+            state = JobState.CANCELLED
+        except SensoriumError as fault:
+            state, error = JobState.FAILED, fault
+        except Exception:
+            log.exception("job_failed", job=str(running.job.name))
+            state, error = JobState.FAILED, Internal("the job could not be done")
+        await self._end(running, state, error)
+
+    async def _end(self, running: _Running, state: JobState, error: SensoriumError | None) -> None:
+        done = running.progress.done
+        ended = replace(running.job, state=state, error=error, done_count=done)
+        stored = await self._store.write(lambda connection: jobs.note(connection, ended))
+        log.info("job_ended", job=str(stored.name), state=stored.state.value, done=done)
+        running.job = stored
+        del self._running[stored.name.id]
+        running.changed.set()
+
+    async def _work(self, running: _Running) -> None:
+        name, progress = running.job.name.collection, running.progress
+        match running.job.work:
+            case ReindexWork():
+                stored = await self._store.read(lambda connection: collections.get(connection, name))
+                self._tell(running.job.name.id, total_count=stored.collection.document_count)
+                await self._library.rebuild(name, progress.advance)
+            case SnapshotWork(snapshot_id=snapshot_id):
+                stored = await self._store.read(lambda connection: collections.get(connection, name))
+                self._tell(running.job.name.id, total_count=stored.collection.document_count)
+                await self._shelf.make(SnapshotName(name, snapshot_id), stored, progress.advance)
+            case RestoreWork(snapshot=snapshot, collection_id=collection_id):
+                found, _ = await self._store.read(lambda connection: snapshots.read(connection, snapshot))
+                self._tell(running.job.name.id, total_count=found.document_count)
+                target = CollectionName(name.workspace, collection_id)
+                await self._shelf.restore(snapshot, target, progress.advance)
+                async with self._library.use(target):  # So that the first search need not wait for its index.
+                    pass
