@@ -4,7 +4,22 @@ import os
 
 import typer
 
-from sensorium.cli import aliases, collections, demo, documents, embed, health, keys, models, search, status, tag, up
+from sensorium.cli import (
+    aliases,
+    backups,
+    collections,
+    demo,
+    documents,
+    embed,
+    health,
+    keys,
+    models,
+    search,
+    snapshots,
+    status,
+    tag,
+    up,
+)
 from sensorium.cli.failures import EXPLAINED
 from sensorium.cli.options import Address, ApiKey, Before, Json, Timeout, TlsCa, Workspace
 
@@ -57,6 +72,8 @@ embed.register(app)
 search.register(app)
 collections.register(app)
 aliases.register(app)
+snapshots.register(app)
+backups.register(app)
 documents.register(app)
 tag.register(app)
 models.register(app)

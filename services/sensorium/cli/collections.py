@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from sensorium.model.collection import AttributeField
 
 Name = Annotated[str, typer.Argument(metavar="COLLECTION", help="The collection's id.", show_default=False)]
+AnyName = Annotated[str, typer.Argument(metavar="[COLLECTION]", help="The collection's id; all without one.")]
+NewName = Annotated[str, typer.Argument(metavar="NEW_COLLECTION", help="The new collection's id.", show_default=False)]
+Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
+NewModel = Annotated[str, typer.Option("--model", help="The model to embed with.", show_default=False)]
+Source = Annotated[str, typer.Option("--from", help="The attribute that holds the text.", show_default=False)]
+NewAlias = Annotated[str, typer.Option("--alias", help="What to point at the new collection, if nothing failed.")]
 Model = Annotated[str, typer.Option(help="The model whose vectors it holds; without one, give --dimension.")]
 Dimension = Annotated[int, typer.Option(min=0, help="The dimension of its vectors; 0 means the model's own.")]
 Metric = Annotated[MetricName | None, typer.Option(help="How vectors are compared; the model's own by default.")]
@@ -124,6 +130,74 @@ def delete(session: Session, collection: Name, force: Force = False) -> None:
     with session.client() as client:
         client.delete_collection(collection, force=force)
     session.output.show({"deleted": collection}, f"deleted {collection}")
+
+
+@group.command()
+@command
+def jobs(session: Session, collection: AnyName = "") -> None:
+    """List the long work on a collection, or on all of the workspace, latest first.
+
+    [green]sensorium collection jobs garage[/]
+    """
+    from sensorium.cli.tables import jobs_table
+
+    with session.client() as client:
+        found = list(client.jobs(collection))
+    session.output.show_each(found, jobs_table(found) if found else "no jobs")
+
+
+@group.command()
+@command
+def cancel(session: Session, collection: Name, job: Job) -> None:
+    """Let a job stop soon; what was there before it stays as it was.
+
+    [green]sensorium collection cancel garage j0123456789abcdef0123456789abcdef[/]
+    """
+    from sensorium.cli.tables import jobs_table
+
+    with session.client() as client:
+        found = client.cancel_job(collection, job)
+    session.output.show(found, jobs_table([found]))
+
+
+@group.command()
+@command
+def reembed(
+    session: Session,
+    collection: Name,
+    new_collection: NewName,
+    *,
+    model: NewModel,
+    source: Source,
+    alias: NewAlias = "",
+) -> None:
+    """Embed the texts of a collection with another model into a new one, and point an alias at that when all is in.
+
+    A repeat goes on where it was, for writing a document twice is harmless.
+
+    [green]sensorium collection reembed garage garage-2 --model bge-m3 --from text --alias live[/]
+    """
+    from sensorium.cli.progress import progress
+
+    with session.client() as client:
+        total = client.get_collection(collection).document_count
+        with progress(session.output, new_collection, total) as advance:
+            report = client.reembed(
+                collection,
+                new_collection,
+                model=model,
+                source_attribute=source,
+                alias=alias,
+                on_batch=lambda batch: advance(batch.document_count),
+            )
+    for each in report.errors:
+        session.output.fail(each.error, document=each.id)
+    session.output.show(
+        {"written": report.written_count, "failed": len(report.errors)},
+        f"{report.written_count:,} documents are in {new_collection}",
+    )
+    if report.errors:
+        raise typer.Exit(1)
 
 
 def _declared(attributes: list[str] | None) -> "list[AttributeField]":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sensorium.client import Document, Facet, Hit, Hits, SearchPlan
     from sensorium.model.collection import Alias, Collection
     from sensorium.model.embedding import ModelInfo
+    from sensorium.model.job import CollectionJob, Snapshot
     from sensorium.model.key import Key
     from sensorium.model.tagging import TagDefinition
 
