@@ -4,12 +4,14 @@
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, insert, select
+from sqlalchemy import URL, Connection, Engine, RowMapping, create_engine, insert, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -32,16 +34,16 @@ def write(source: Connection, collection: int, file: Path, report: Report) -> in
     The file is whole and on the disk when it has its name. What `report` raises ends the work.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(file.name + _PARTIAL)
-    partial.unlink(missing_ok=True)
+    draft = file.with_name(file.name + _PARTIAL)
+    draft.unlink(missing_ok=True)
     try:
-        with _opened(create_engine(f"sqlite:///{partial}", poolclass=NullPool)) as target:
+        with _opened(create_engine(URL.create("sqlite", database=str(draft)), poolclass=NullPool)) as target:
             count = _copy(source, collection, target, report)
-        stamp.sync(partial)
-        partial.replace(file)
+        stamp.sync(draft)
+        draft.replace(file)
         stamp.sync(file.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     return count
 
 
@@ -73,7 +75,7 @@ def opened(file: Path, sha256: str) -> Iterator[Connection]:
         raise DataLoss(f"the snapshot {file} is damaged", metadata={"file": str(file)})
     # It is never written to, so no lock and no journal is needed beside it.
     try:
-        with _opened(create_engine(f"sqlite:///file:{file}?immutable=1&uri=true", poolclass=NullPool)) as connection:
+        with _opened(create_engine("sqlite://", creator=partial(_connect, file), poolclass=NullPool)) as connection:
             found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             if found != FORMAT:
                 raise FailedPrecondition(f"{file} has format {found}, not {FORMAT}", metadata={"file": str(file)})
@@ -117,6 +119,10 @@ def insert_documents(target: Connection, rows: Sequence[dict[str, Any]]) -> None
     vectors = [{"key": row["key"], "components": row["components"]} for row in rows]
     target.execute(insert(documents), [{name: row[name] for name in row if name != "components"} for row in rows])
     target.execute(insert(dense_vectors), vectors)
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?immutable=1", uri=True)
 
 
 @contextmanager

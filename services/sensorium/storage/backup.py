@@ -90,9 +90,12 @@ def _kept(data_dir: Path) -> Iterator[Path]:
 def _copy_database(file: Path, copy: Path) -> None:
     try:
         with (
-            closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
+            # Held to one moment: a writer would otherwise let the copy begin again, for as long as it writes.
+            source.execute("BEGIN")
+            source.execute("SELECT 1 FROM sqlite_master").fetchone()
             source.backup(target, pages=_PAGES)
     except sqlite3.DatabaseError as error:
         raise DataLoss(f"{file} cannot be read: {error}", metadata={"file": str(file)}) from error

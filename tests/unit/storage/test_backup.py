@@ -1,7 +1,11 @@
 """Backups: taken while writes run, refused when damaged."""
 
 import asyncio
+import itertools
 import json
+import sqlite3
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,6 +64,35 @@ async def test_backup_during_writes_holds_all_that_was_acknowledged_before_it(tm
         assert 100 <= count <= last
         assert len(await ids_near(service, VECTORS[0], top_k=10_000)) == count
         assert await ids_near(service, VECTORS[5], top_k=1) == ["d5"]
+
+
+def test_backup_ends_while_every_page_that_it_copies_is_followed_by_a_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sensorium.storage.backup._PAGES", 1)
+    data = tmp_path / "with % and ?"
+    data.mkdir()
+    with closing(sqlite3.connect(data / "search.sqlite3", isolation_level=None)) as writer:
+        writer.execute("PRAGMA journal_mode = WAL")
+        writer.execute("CREATE TABLE rows (content BLOB)")
+        writer.executemany("INSERT INTO rows VALUES (?)", [(bytes(5000),)] * 10)
+        connect = sqlite3.connect
+
+        class Watched(sqlite3.Connection):
+            def backup(self, target: sqlite3.Connection, *, pages: int = -1) -> None:  # type: ignore[override]
+                def write(_status: int, _left: int, _pages: int) -> None:
+                    assert next(steps) < 1000
+                    writer.execute("INSERT INTO rows VALUES ('later')")
+
+                steps = itertools.count()
+                super().backup(target, pages=pages, progress=write)
+
+        monkeypatch.setattr(sqlite3, "connect", partial(connect, factory=Watched))
+        back_up(data, tmp_path / "backup", nobody)
+        monkeypatch.undo()
+        assert writer.execute("SELECT count(*) FROM rows").fetchone() > (20,)
+    with closing(sqlite3.connect(tmp_path / "backup" / "search.sqlite3")) as copy:
+        assert copy.execute("SELECT count(*) FROM rows").fetchone() == (10,)
 
 
 async def test_snapshots_come_back_too(tmp_path: Path, backup: Path) -> None:
