@@ -65,6 +65,7 @@ class Reason(StrEnum):
     CANCELLED = "CANCELLED"
     INTERNAL = "INTERNAL"
     COLLECTION_IN_USE = "COLLECTION_IN_USE"
+    STATE_UNFIT = "STATE_UNFIT"
 
 
 class SensoriumError(Exception):

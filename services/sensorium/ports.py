@@ -122,7 +122,7 @@ class Searcher(Protocol):
         ...
 
     async def cancel_job(self, name: JobName) -> CollectionJob:
-        """Let a job stop soon; one that has ended stays as it is. Raises NotFound."""
+        """Let a job stop soon. Raises NotFound, and FailedPrecondition when it has ended."""
         ...
 
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
@@ -130,7 +130,7 @@ class Searcher(Protocol):
         ...
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
-        """Return a page of the snapshots of a collection, by id; it need not exist any more."""
+        """Return a page of the snapshots of a collection, latest first; it need not exist any more."""
         ...
 
     async def delete_snapshot(self, name: SnapshotName) -> None:

@@ -53,7 +53,7 @@ def create(session: Session, collection: Collection, *, snapshot: NewSnapshot = 
 @group.command("list")
 @command
 def list_(session: Session, collection: Collection) -> None:
-    """List the snapshots of a collection, by id; the collection need not exist any more.
+    """List the snapshots of a collection, latest first; the collection need not exist any more.
 
     [green]sensorium snapshot list garage[/]
     """

@@ -92,7 +92,7 @@ class JobMethods(ABC):
         return await self._done(name, RestoreWork(SnapshotName(name, snapshot), new_collection), on_change)
 
     def snapshots(self, collection: str) -> AsyncIterator[Snapshot]:
-        """Yield the snapshots of a collection, by id."""
+        """Yield the snapshots of a collection, latest first."""
         name = self._name(collection)
 
         async def page(token: str) -> Page[Snapshot]:
@@ -115,7 +115,7 @@ class JobMethods(ABC):
         return each_of(page)
 
     async def cancel_job(self, collection: str, job: str) -> CollectionJob:
-        """Let a job stop soon; one that has ended stays as it is. Raises NotFound."""
+        """Let a job stop soon. Raises NotFound, and FailedPrecondition when it has ended."""
         name = JobName(self._name(collection), job)
         return await self._call(lambda: self._backends.searcher.cancel_job(name))
 

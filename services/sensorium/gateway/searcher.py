@@ -155,7 +155,7 @@ class EmbeddingSearcher:
         return self._searcher.watch_job(name)
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
-        """Return a page of the snapshots of a collection, by id."""
+        """Return a page of the snapshots of a collection, latest first."""
         return await self._searcher.list_snapshots(collection, page_size, page_token)
 
     async def delete_snapshot(self, name: SnapshotName) -> None:

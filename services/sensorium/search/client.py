@@ -160,7 +160,7 @@ class SearchClient(Searcher):
             yield job_from_proto(response.job)
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
-        """Return a page of the snapshots of a collection, by id."""
+        """Return a page of the snapshots of a collection, latest first."""
         request = pb.ListSnapshotsRequest(parent=str(collection), page_size=page_size, page_token=page_token)
         response = await self._stub.ListSnapshots(request)
         return Page(tuple(map(snapshot_from_proto, response.snapshots)), response.next_page_token)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from sensorium.errors import AlreadyExists, Internal, SensoriumError, Unimplemented
+from sensorium.errors import AlreadyExists, FailedPrecondition, Internal, Reason, SensoriumError, Unimplemented
 from sensorium.model.job import (
     CollectionJob,
     JobRequest,
@@ -103,7 +103,7 @@ class JobRunner:
         """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
         size = list_pages.checked_size(page_size, self._max_page_size)
         mark = list_pages.request_mark("jobs", workspace, collection)
-        before = int(list_pages.list_position(page_token, mark) or _LATEST)
+        before = list_pages.list_number(page_token, mark, _LATEST)
         found = await self._store.read(
             lambda connection: jobs.page(connection, workspace, collection, before=before, limit=size + 1)
         )
@@ -112,12 +112,21 @@ class JobRunner:
         return Page(tuple(shown), token)
 
     async def cancel(self, name: JobName) -> CollectionJob:
-        """Let a job stop soon; one that has ended stays as it is."""
+        """Let a job stop soon.
+
+        Raises:
+            NotFound: There is none.
+            FailedPrecondition: STATE_UNFIT: it has ended.
+        """
         job = await self.get(name)
-        if running := self._running.get(name.id):
-            running.cancelled = True
-            running.progress.stop()
-        return job
+        running = self._running.get(name.id)
+        if job.state.ended or not running:
+            raise FailedPrecondition(
+                f"{name} has ended: it {job.state}", reason=Reason.STATE_UNFIT, metadata={"state": job.state.value}
+            )
+        running.cancelled = True
+        running.progress.stop()
+        return running.job
 
     async def watch(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""

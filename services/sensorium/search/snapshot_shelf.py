@@ -17,6 +17,7 @@ from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
 
 Report = Callable[[int], None]
+_LATEST = (1 << 63) - 1
 
 
 class SnapshotShelf:
@@ -81,13 +82,13 @@ class SnapshotShelf:
             raise
 
     async def page(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
-        """Return a page of the snapshots of a collection, by id."""
+        """Return a page of the snapshots of a collection, latest first: one is made at a time, so moments differ."""
         size = list_pages.checked_size(page_size, self._max_page_size)
         mark = list_pages.request_mark("snapshots", str(collection))
-        after = list_pages.list_position(page_token, mark)
-        found = await self._store.read(lambda connection: snapshots.page(connection, collection, after, size + 1))
-        token = list_pages.list_token(mark, found[size - 1].name.id) if len(found) > size else ""
-        return Page(tuple(found[:size]), token)
+        before = list_pages.list_number(page_token, mark, _LATEST)
+        found = await self._store.read(lambda connection: snapshots.page(connection, collection, before, size + 1))
+        token = list_pages.list_token(mark, str(found[size - 1][0])) if len(found) > size else ""
+        return Page(tuple(snapshot for _, snapshot in found[:size]), token)
 
     async def remove(self, name: SnapshotName) -> None:
         """Delete a snapshot. Raises NotFound."""

@@ -44,11 +44,12 @@ def read(connection: Connection, name: SnapshotName) -> tuple[Snapshot, str]:
     return _from_row(row), row.sha256
 
 
-def page(connection: Connection, collection: CollectionName, after: str, limit: int) -> list[Snapshot]:
-    """Return up to `limit` snapshots of a collection with ids beyond `after`, by id."""
+def page(connection: Connection, collection: CollectionName, before: int, limit: int) -> list[tuple[int, Snapshot]]:
+    """Return up to `limit` snapshots of a collection with their moments, all earlier than `before`, latest first."""
     mine = (snapshots.c.workspace == collection.workspace) & (snapshots.c.collection == collection.id)
-    chosen = select(snapshots).where(mine, snapshots.c.id > after).order_by(snapshots.c.id).limit(limit)
-    return [_from_row(row) for row in connection.execute(chosen)]
+    earlier = select(snapshots).where(mine, snapshots.c.create_time < before)
+    rows = connection.execute(earlier.order_by(snapshots.c.create_time.desc()).limit(limit))
+    return [(row.create_time, _from_row(row)) for row in rows]
 
 
 def remove(connection: Connection, name: SnapshotName) -> None:

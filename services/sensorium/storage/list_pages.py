@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 
 from sensorium.errors import InvalidArgument, Reason
 
@@ -42,6 +43,20 @@ def list_position(token: str, mark: str) -> str:
             return after
         case _:
             raise invalid()
+
+
+def list_number(token: str, mark: str, first: int) -> int:
+    """Return the number at which the page of `token` starts; `first` for the first page.
+
+    Raises:
+        InvalidArgument: PAGE_TOKEN_INVALID.
+    """
+    position = list_position(token, mark)
+    if not position:
+        return first
+    if not re.fullmatch(r"[0-9]{1,18}", position):
+        raise invalid()
+    return int(position)
 
 
 def encode(content: list[str | float | int]) -> str:

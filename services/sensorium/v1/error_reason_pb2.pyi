@@ -106,6 +106,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: aliases stand for the collection: point them elsewhere or delete them first. Metadata:
     `aliases`.
     """
+    ERROR_REASON_STATE_UNFIT: _ErrorReason.ValueType  # 52
+    """FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -194,4 +196,6 @@ ERROR_REASON_COLLECTION_IN_USE: ErrorReason.ValueType  # 40
 """FAILED_PRECONDITION: aliases stand for the collection: point them elsewhere or delete them first. Metadata:
 `aliases`.
 """
+ERROR_REASON_STATE_UNFIT: ErrorReason.ValueType  # 52
+"""FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from search_samples import DIMENSION, NAME, axis, document, ids_near, make, near, put, unit_vectors
 
-from sensorium.errors import AlreadyExists, DataLoss, InvalidArgument, NotFound, Reason, Unimplemented
+from sensorium.errors import (
+    AlreadyExists,
+    DataLoss,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Reason,
+    Unimplemented,
+)
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding
@@ -28,6 +36,7 @@ from sensorium.search.embedded import embedded_search
 from sensorium.search.service import SearchService
 from sensorium.search.zvec_index import ZvecIndex
 from sensorium.settings import SearchSettings
+from sensorium.storage.list_pages import list_token, request_mark
 
 VECTORS = unit_vectors(300)
 COPY = CollectionName("default", "copy")
@@ -225,6 +234,34 @@ async def test_jobs_are_listed_latest_first(service: SearchService) -> None:
     assert [each.name for each in (*first.items, *second.items)] == names[::-1]
     assert len((await service.list_jobs("default", "", 10, "")).items) == 3
     assert not (await service.list_jobs("other", "", 10, "")).items
+
+
+async def test_snapshots_are_listed_latest_first(service: SearchService) -> None:
+    await filled(service, 10)
+    for each in ("c", "a", "b"):
+        await done(service, SnapshotWork(each))
+    first = await service.list_snapshots(NAME, 2, "")
+    second = await service.list_snapshots(NAME, 2, first.next_page_token)
+    assert [each.name.id for each in (*first.items, *second.items)] == ["b", "a", "c"]
+    assert not second.next_page_token
+
+
+async def test_page_tokens_that_say_no_number_are_refused(service: SearchService) -> None:
+    await filled(service, 10)
+    for position in ("x", "-1", "9" * 30, "\u0661"):
+        with pytest.raises(InvalidArgument) as jobs:
+            await service.list_jobs("default", "", 2, list_token(request_mark("jobs", "default", ""), position))
+        with pytest.raises(InvalidArgument) as kept:
+            await service.list_snapshots(NAME, 2, list_token(request_mark("snapshots", str(NAME)), position))
+        assert jobs.value.reason is kept.value.reason is Reason.PAGE_TOKEN_INVALID
+
+
+async def test_job_that_has_ended_cannot_be_cancelled(service: SearchService) -> None:
+    await filled(service, 10)
+    ended = await done(service, ReindexWork())
+    with pytest.raises(FailedPrecondition) as refused:
+        await service.cancel_job(ended.name)
+    assert (refused.value.reason, refused.value.metadata) == (Reason.STATE_UNFIT, {"state": "succeeded"})
 
 
 async def test_work_that_cannot_be_done_is_refused_at_once(service: SearchService) -> None:
