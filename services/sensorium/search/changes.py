@@ -81,6 +81,12 @@ def read(
     )
 
 
+def more_than(connection: Connection, collection: int, *, after: int, count: int) -> bool:
+    """Return whether more than `count` documents changed beyond sequence number `after`."""
+    newer = select(documents.c.key).where(documents.c.collection == collection, documents.c.seq > after)
+    return connection.execute(newer.offset(count).limit(1)).first() is not None
+
+
 def _matrix(components: list[bytes], dimension: int) -> NDArray[np.float32]:
     return np.frombuffer(b"".join(components), FLOAT32_LE).reshape(len(components), dimension)
 

@@ -15,7 +15,7 @@ from sensorium.search.planner import FEW, Plan, Way
 
 
 def explain(
-    connection: Connection, stored: StoredCollection, index: VectorIndex, request: SearchRequest, part: Filter
+    connection: Connection, stored: StoredCollection, index: VectorIndex | None, request: SearchRequest, part: Filter
 ) -> SearchPlan:
     """Return the plan of `request`, whose filter is `part`.
 
@@ -41,7 +41,7 @@ def _finding(chosen: Plan, part: Filter, top_k: int) -> list[str]:
                 "score each of them by its stored vector",
             ]
         case Way.SCAN:
-            return [f"score every matching document by its stored vector: the index cannot take {chosen.because}"]
+            return [f"score every matching document by its stored vector: {chosen.because}"]
         case Way.INDEX if part == EVERYTHING:
             return [f"ask the index for the {top_k} nearest documents"]
         case _:

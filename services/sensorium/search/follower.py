@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -19,7 +19,7 @@ REPORT_SECONDS = 5.0
 Report = Callable[[int], None]
 
 
-def _to_nobody(_done: int) -> None:
+def to_nobody(_done: int) -> None:
     """Pass over a report."""
 
 
@@ -35,7 +35,7 @@ class Follower:
     """
 
     def __init__(
-        self, store: Store, indexes: Indexes, stored: StoredCollection, *, flush_after: int, report: Report = _to_nobody
+        self, store: Store, indexes: Indexes, stored: StoredCollection, *, flush_after: int, report: Report = to_nobody
     ) -> None:
         self._store = store
         self._indexes = indexes
@@ -66,25 +66,36 @@ class Follower:
         """How many changes came since the index was optimised."""
         return self._unoptimised
 
-    def open(self) -> None:
+    def open(self, most: int | None = None) -> bool:
         """Open the index and bring it level; make it anew when it does not agree with the store.
+
+        Return False when it would have to take more than `most` documents: `bring_level` lets it.
 
         Raises:
             Unavailable: A new one cannot be made either.
         """
         try:
-            self._open()
+            return self._open(most)
         except IndexUnusable as error:
-            log.warning("index_rebuilt", collection=self._space.uid, because=str(error))
-            self._indexes.discard(self._space.uid)
-            self._open_anew()
+            return self._open_anew(most, error)
+
+    def bring_level(self) -> None:
+        """Let an open index take all that it lacks; make it anew when it does not agree with the store.
+
+        Raises:
+            Unavailable: A new one cannot be made either.
+        """
+        try:
+            with self._closed_on_fault():
+                self._level()
+        except IndexUnusable as error:
+            self._open_anew(None, error)
 
     def catch_up(self, seq: int) -> None:
         """Apply all changes up to `seq` at least."""
         with self._applying:
             if self._applied < seq:
                 self._apply()
-                self._flush_if_due()
 
     def optimise(self) -> None:
         """Make searches faster; blocks long."""
@@ -99,23 +110,39 @@ class Follower:
             self.index.flush(self._applied)
             self.index.close()
 
-    def _open_anew(self) -> None:
+    def _open_anew(self, most: int | None, because: IndexUnusable) -> bool:
+        log.warning("index_rebuilt", collection=self._space.uid, because=str(because))
+        self._indexes.discard(self._space.uid)
         try:
-            self._open()
+            return self._open(most)
         except IndexUnusable as error:
             raise Unavailable(
                 f"the vector index of {self._space.uid} cannot be made: {error}", metadata={"backend": "vector index"}
             ) from error
 
-    def _open(self) -> None:
+    def _open(self, most: int | None) -> bool:
         self.index = self._indexes.open(self._space)
-        try:
+        with self._closed_on_fault():
             self._applied = self.index.applied_seq
             self._check_history()
-            with self._applying:
-                self._apply()
-            self._check_count()
-            self._flush_if_due()
+            near = most is None or not self._lacks_more_than(most)
+            if near:
+                self._level()
+            return near
+
+    def _level(self) -> None:
+        with self._applying:
+            self._apply()
+        self._check_count()
+
+    def _lacks_more_than(self, count: int) -> bool:
+        with self._store.snapshot() as connection:
+            return changes.more_than(connection, self._stored.key, after=self._applied, count=count)
+
+    @contextmanager
+    def _closed_on_fault(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
             with suppress(IndexUnusable):
                 self.index.close()
@@ -152,13 +179,15 @@ class Follower:
             self.index.upsert(batch.keys, batch.vectors, batch.records)
             self.index.delete(batch.dead)
             self._applied, complete = batch.upto, batch.complete
-            done += len(batch.keys) + len(batch.dead)
+            count = len(batch.keys) + len(batch.dead)
+            done += count
+            self._unflushed += count
+            self._unoptimised += count
+            self._flush_if_due()
             self._report(len(batch.keys))
             if time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
                 log.info("index_catches_up", collection=self._space.uid, done=done, applied_seq=self._applied)
-        self._unflushed += done
-        self._unoptimised += done
 
     def _flush_if_due(self) -> None:
         if self._unflushed >= self._flush_after:

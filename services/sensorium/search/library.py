@@ -12,12 +12,14 @@ from typing import TypeVar
 import structlog
 
 from sensorium.errors import Aborted, SensoriumError, Unavailable
+from sensorium.model.collection import Collection
 from sensorium.model.names import CollectionName
 from sensorium.search import collections
 from sensorium.search.collections import StoredCollection
-from sensorium.search.follower import Follower, Report
+from sensorium.search.follower import Follower, Report, to_nobody
 from sensorium.search.index import Indexes, IndexUnusable
 from sensorium.search.open_collection import OpenCollection
+from sensorium.search.standby import Standby
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
 
@@ -98,30 +100,44 @@ class Library:
         Raises:
             Aborted: The index at work went away meanwhile.
         """
-        async with self.use(name) as old:
-            self._rebuilding.add(name)
-            try:
-                # What was asked for before has ended behind this: no tombstone goes that the fresh index has not seen.
-                await self._store.write(lambda _connection: None)
-                fresh = await self._built(name, report)
-                await self._switch(name, old, fresh)
-            finally:
-                self._rebuilding.discard(name)
+        built = False
+        while not built:
+            await self.wait_indexed(name)
+            async with self.use(name) as old:
+                if built := old.standby is None:
+                    await self._rebuild(name, old, report)
         self._start(self._discard(name, old))
 
-    def pending(self, name: CollectionName) -> int:
-        """Return how many documents wait for the optimisation under way, and are found by a scan meanwhile."""
-        opened = self._open.get(name)
+    async def wait_indexed(self, name: CollectionName) -> None:
+        """Wait until a collection has an index.
+
+        Raises:
+            NotFound: COLLECTION_NOT_FOUND.
+            Unavailable: None can be made.
+        """
+        async with self.use(name) as opened:
+            standby = opened.standby
+        if standby:
+            await standby.wait()
+
+    def pending(self, collection: Collection) -> int:
+        """Return how many documents wait for the index or its optimisation, and are found by a scan meanwhile."""
+        opened = self._open.get(CollectionName(collection.workspace, collection.id))
+        if opened is None:
+            return 0
+        if (index := opened.follower.index) is None:
+            return collection.document_count
         try:
-            return opened.follower.index.pending if opened and opened.optimising else 0
+            return index.pending if opened.optimising else 0
         except IndexUnusable:  # Whoever searches will see why.
             return 0
 
     async def reread(self, name: CollectionName) -> None:
         """Let later searches know of a change to a collection itself; its index stays as it was made."""
         async with self._turns[name]:
+            stored = await self._store.read(lambda connection: collections.get(connection, name))
             if opened := self._open.get(name):
-                opened.stored = await self._store.read(lambda connection: collections.get(connection, name))
+                opened.stored = replace(stored, index_generation=opened.stored.index_generation)
 
     async def tidy(self) -> None:
         """Remove the indexes of collections that are gone; before any collection is made or used."""
@@ -143,6 +159,8 @@ class Library:
 
     async def close(self) -> None:
         """Flush and close every index, after what works on them."""
+        for opened in self._open.values():
+            opened.leaving.set()
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
         for name, opened in tuple(self._open.items()):
@@ -172,10 +190,41 @@ class Library:
             if name in self._open:
                 return
             stored = await self._store.read(lambda connection: collections.get(connection, name))
-            follower = Follower(self._store, self._indexes, stored, flush_after=self._flush_after)
-            await self._workers.run(follower.open)
-            self._open[name] = OpenCollection(stored, follower)
-            self._care_for(self._open[name])
+            standby = Standby(stored.last_seq)
+            behind = OpenCollection(stored, standby)
+            follower = self._follower(stored, behind)
+            # Searches wait while it takes as much as a crash leaves to do again; for more they scan.
+            if await self._workers.run(lambda: follower.open(self._flush_after)):
+                self._open[name] = OpenCollection(stored, follower)
+                self._care_for(self._open[name])
+            else:
+                self._open[name] = behind
+                self._start(self._replace(name, behind, standby, follower))
+
+    def _follower(self, stored: StoredCollection, old: OpenCollection, report: Report = to_nobody) -> Follower:
+        """Return a follower that stops making its index when `old` is to be left."""
+
+        def stay(count: int) -> None:
+            if old.leaving.is_set():
+                raise Aborted(f"{stored.name} was closed while an index of it was made")
+            report(count)
+
+        return Follower(self._store, self._indexes, stored, flush_after=self._flush_after, report=stay)
+
+    async def _replace(self, name: CollectionName, old: OpenCollection, standby: Standby, follower: Follower) -> None:
+        """Let an index that was far behind take the place of what stands in for it, once it is level."""
+        log.info("index_is_made", collection=old.stored.uid)
+        try:
+            async with old.used(), self._closed_on_fault(follower):
+                await self._builders.run(follower.bring_level)
+                await self._take_place(name, old, OpenCollection(old.stored, follower))
+        except Exception as error:  # The next use tries again.
+            log.warning("index_not_made", collection=old.stored.uid, because=str(error))
+            standby.fault = Unavailable(f"no index of {name} could be made: {error}")
+            if self._open.get(name) is old:
+                del self._open[name]
+        finally:
+            standby.ended.set()
 
     async def _forget(self, gone: StoredCollection) -> None:
         name = gone.name
@@ -186,36 +235,58 @@ class Library:
                 await self._put_away(opened)
             await self._workers.run(lambda: self._indexes.discard(gone.index_uid))
 
-    async def _built(self, name: CollectionName, report: Report) -> OpenCollection:
-        stored = await self._store.read(lambda connection: collections.get(connection, name))
-        fresh = replace(stored, index_generation=stored.index_generation + 1)
-        follower = Follower(self._store, self._indexes, fresh, flush_after=self._flush_after, report=report)
-
-        def build() -> None:
-            self._indexes.discard(fresh.index_uid)
+    async def _rebuild(self, name: CollectionName, old: OpenCollection, report: Report) -> None:
+        self._rebuilding.add(name)
+        try:
+            # What was asked for before has ended behind this: no tombstone goes that the fresh index has not seen.
+            await self._store.write(lambda _connection: None)
+            stored = await self._store.read(lambda connection: collections.get(connection, name))
+            fresh = replace(stored, index_generation=stored.index_generation + 1)
+            follower = self._follower(fresh, old, report)
             try:
-                follower.open()
-                follower.optimise()
+                async with self._closed_on_fault(follower):
+                    await self._builders.run(partial(self._build, fresh, follower))
+                    await self._take_place(name, old, OpenCollection(fresh, follower))
             except BaseException:
-                with suppress(AttributeError, IndexUnusable):  # It may not be open at all.
-                    follower.close()
-                self._indexes.discard(fresh.index_uid)
+                self._start(self._remove(fresh))
                 raise
+        finally:
+            self._rebuilding.discard(name)
 
-        await self._builders.run(build)
-        return OpenCollection(fresh, follower)
+    def _build(self, fresh: StoredCollection, follower: Follower) -> None:
+        self._indexes.discard(fresh.index_uid)
+        follower.open()
+        follower.optimise()
 
-    async def _switch(self, name: CollectionName, old: OpenCollection, fresh: OpenCollection) -> None:
-        async with self._turns[name]:
-            await self._level(fresh, old)
-            if self._open.get(name) is not old:
-                self._start(self._discard(name, fresh))
-                raise Aborted(f"the index of {name} went away while another was made")
-            key, generation = fresh.stored.key, fresh.stored.index_generation
+    async def _remove(self, unused: StoredCollection) -> None:
+        await self._builders.run(lambda: self._indexes.discard(unused.index_uid))
+
+    async def _take_place(self, name: CollectionName, old: OpenCollection, fresh: OpenCollection) -> None:
+        """Let searches use `fresh` instead of `old`. It waits for no turn: whoever has one may wait for `old`.
+
+        Raises:
+            Aborted: `old` is no longer at work.
+        """
+        key, generation = fresh.stored.key, fresh.stored.index_generation
+        await self._level(fresh, old)
+        if generation != old.stored.index_generation:
             await self._store.write(lambda connection: collections.use_index(connection, key, generation))
             await self._level(fresh, old)
-            fresh.stored = replace(old.stored, index_generation=generation)
-            self._open[name] = fresh
+        if self._open.get(name) is not old:
+            raise Aborted(f"the index of {name} went away while another was made")
+        fresh.stored = replace(old.stored, index_generation=generation)
+        self._open[name] = fresh
+        self._care_for(fresh)
+
+    @asynccontextmanager
+    async def _closed_on_fault(self, follower: Follower) -> AsyncIterator[None]:
+        """Close the index of `follower` if the body fails."""
+        try:
+            yield
+        except BaseException:
+            with suppress(AttributeError, IndexUnusable):  # It may be closed, or not open yet.
+                await self._builders.run(follower.close)
+            raise
 
     async def _level(self, fresh: OpenCollection, old: OpenCollection) -> None:
         """Let `fresh` know all that was answered, until something is awaited again."""

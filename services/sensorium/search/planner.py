@@ -16,6 +16,7 @@ from sensorium.search.exact_scan import Scan
 from sensorium.search.index import Keys, Nearest, VectorIndex
 
 FEW = 100
+BEING_MADE = "the index is being made"
 
 
 class Way(StrEnum):
@@ -33,7 +34,7 @@ class Plan:
     Attributes:
         way: The way.
         keys: The matching keys, when they are few.
-        because: Why the index cannot take the filter; empty otherwise.
+        because: Why the index is not asked; empty otherwise.
     """
 
     way: Way
@@ -41,34 +42,36 @@ class Plan:
     because: str = ""
 
 
-def plan(index: VectorIndex, part: Filter, wanted: int) -> Plan:
-    """Return how to find the `wanted` nearest that satisfy `part`.
+def plan(index: VectorIndex | None, part: Filter, wanted: int) -> Plan:
+    """Return how to find the `wanted` nearest that satisfy `part`; without an index everything is scored.
 
     The store must be read after this, for it may know no less than the index.
     """
     none = np.empty(0, np.int64)
+    if index is None:
+        return Plan(Way.SCAN, none, BEING_MADE)
     if part == EVERYTHING:
         return Plan(Way.INDEX, none)
     limit = max(FEW, wanted)
     try:
         keys = index.matching(part, limit + 1)
     except Inexpressible as error:
-        return Plan(Way.SCAN, none, str(error))
+        return Plan(Way.SCAN, none, f"the index cannot take {error}")
     return Plan(Way.FEW, keys) if len(keys) <= limit else Plan(Way.INDEX, none)
 
 
-def nearest(chosen: Plan, index: VectorIndex, scan: Scan, wanted: int) -> Nearest:
+def nearest(chosen: Plan, index: VectorIndex | None, scan: Scan, wanted: int) -> Nearest:
     """Return the `wanted` nearest, by the plan; of those that satisfy a filter as many as there are."""
     match chosen.way:
         case Way.FEW:
             return scan.among(list({*chosen.keys.tolist(), *scan.recent()}), wanted)
-        case Way.SCAN:
-            return scan.all(wanted)
-        case Way.INDEX:
+        case Way.INDEX if index is not None:
             found = index.search(scan.vector, wanted, scan.part)
             if scan.part == EVERYTHING:
                 return found
             return _with_recent(found, scan, wanted) if len(found.keys) == wanted else scan.all(wanted)
+        case _:
+            return scan.all(wanted)
 
 
 def _with_recent(found: Nearest, scan: Scan, wanted: int) -> Nearest:

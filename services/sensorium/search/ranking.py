@@ -106,7 +106,7 @@ def check_model(collection: Collection, model: str, revision: str) -> None:
 
 
 def rank(
-    connection: Connection, stored: StoredCollection, index: VectorIndex, search: CheckedSearch, spare: int
+    connection: Connection, stored: StoredCollection, index: VectorIndex | None, search: CheckedSearch, spare: int
 ) -> Ranked:
     """Return the page that `search` asks for, on a snapshot that must not be older than the index.
 
@@ -137,7 +137,7 @@ def rank(
     return Ranked(response, len(found) < min(len(nearest.keys), request.top_k))
 
 
-def _grouped(scan: Scan, index: VectorIndex, request: SearchRequest, group_by: GroupBy) -> Ranked:
+def _grouped(scan: Scan, index: VectorIndex | None, request: SearchRequest, group_by: GroupBy) -> Ranked:
     field, size = group_field(group_by, scan.stored.collection), group_by.group_size or 1
     grouping = Grouping(scan, field, request.top_k, size)
     wanted = GROUP_DEPTH * request.top_k * size

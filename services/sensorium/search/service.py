@@ -193,7 +193,7 @@ class SearchService:
         return await self._jobs.page(workspace, collection, page_size, page_token)
 
     async def cancel_job(self, name: JobName) -> CollectionJob:
-        """Let a job stop soon; one that has ended stays as it is."""
+        """Let a job stop soon. Raises FailedPrecondition when it has ended."""
         return await self._jobs.cancel(name)
 
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
@@ -201,7 +201,7 @@ class SearchService:
         return self._jobs.watch(name)
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
-        """Return a page of the snapshots of a collection, by id; it need not exist any more."""
+        """Return a page of the snapshots of a collection, latest first; it need not exist any more."""
         return await self._shelf.page(collection, page_size, page_token)
 
     async def delete_snapshot(self, name: SnapshotName) -> None:
@@ -371,8 +371,7 @@ class SearchService:
 
     def _as_it_is(self, collection: Collection) -> Collection:
         """Return `collection` with what its index knows of it."""
-        pending = self._library.pending(CollectionName(collection.workspace, collection.id))
-        return replace(collection, pending_count=pending)
+        return replace(collection, pending_count=self._library.pending(collection))
 
     async def _stored(self, name: CollectionName) -> StoredCollection:
         stands_for = self._aliases.resolve(name)
