@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from sensorium.cli.output import Output
 
 if TYPE_CHECKING:
-    from rich.progress import Task
+    from rich.progress import Progress, Task
     from rich.text import Text
 
 Advance = Callable[[int], None]
+Follow = Callable[[int, int], None]
 
 
 @contextmanager
@@ -19,6 +20,20 @@ def progress(output: Output, description: str, total: int | None, *, prints_resu
 
     A body that prints results meanwhile has no bar on a terminal that shows them: the two would mix.
     """
+    with _bar(output, hidden=prints_results and output.results.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda items: bar.advance(task, items)
+
+
+@contextmanager
+def followed(output: Output, description: str) -> Iterator[Follow]:
+    """Show a bar during the body, which is given the function to call with how many items are done, and of how many."""
+    with _bar(output) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def _bar(output: Output, *, hidden: bool = False) -> "Progress":
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -38,7 +53,7 @@ def progress(output: Output, description: str, total: int | None, *, prints_resu
             speed = task.finished_speed or task.speed
             return Text(f"{speed:,.0f}/s" if speed else "")
 
-    bar = Progress(
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -47,8 +62,5 @@ def progress(output: Output, description: str, total: int | None, *, prints_resu
         TextColumn("left"),
         TimeRemainingColumn(),
         console=output.messages,
-        disable=not output.messages.is_terminal or (prints_results and output.results.is_terminal),
+        disable=not output.messages.is_terminal or hidden,
     )
-    with bar:
-        task = bar.add_task(description, total=total)
-        yield lambda items: bar.advance(task, items)

@@ -8,7 +8,7 @@ import typer
 
 from sensorium.cli.options import command
 from sensorium.cli.output import Output
-from sensorium.cli.progress import progress
+from sensorium.cli.progress import followed
 from sensorium.cli.session import Session
 
 if TYPE_CHECKING:
@@ -90,16 +90,9 @@ def delete(session: Session, collection: Collection, snapshot: Snapshot) -> None
 
 @contextmanager
 def _shown(output: Output, description: str) -> "Iterator[Callable[[CollectionJob], None]]":
-    """Show a bar that follows a job."""
-    with progress(output, description, None) as advance:
-        shown = 0
-
-        def on_change(job: "CollectionJob") -> None:
-            nonlocal shown
-            advance(job.done_count - shown)
-            shown = job.done_count
-
-        yield on_change
+    """Show a bar that follows a job, with its rate and the time that is left."""
+    with followed(output, description) as follow:
+        yield lambda job: follow(job.done_count, job.total_count)
 
 
 def register(app: typer.Typer) -> None:

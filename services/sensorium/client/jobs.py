@@ -31,6 +31,7 @@ class JobMethods(ABC):
     """What `AsyncClient` does with jobs and snapshots."""
 
     _call: Caller
+    _workspace: str
 
     @property
     @abstractmethod
@@ -107,10 +108,12 @@ class JobMethods(ABC):
 
     def jobs(self, collection: str = "") -> AsyncIterator[CollectionJob]:
         """Yield the jobs on a collection, or on all of the workspace, latest first."""
-        workspace = self._name(collection or "-").workspace
+        name = self._name(collection) if collection else CollectionName(self._workspace, "")
 
         async def page(token: str) -> Page[CollectionJob]:
-            return await self._call(lambda: self._backends.searcher.list_jobs(workspace, collection, PAGE_SIZE, token))
+            return await self._call(
+                lambda: self._backends.searcher.list_jobs(name.workspace, name.id, PAGE_SIZE, token)
+            )
 
         return each_of(page)
 
@@ -119,9 +122,12 @@ class JobMethods(ABC):
         name = JobName(self._name(collection), job)
         return await self._call(lambda: self._backends.searcher.cancel_job(name))
 
-    async def watch_job(self, collection: str, job: str) -> AsyncIterator[CollectionJob]:
+    def watch_job(self, collection: str, job: str) -> AsyncIterator[CollectionJob]:
         """Yield a job whenever it changes, until it has ended; a stream that breaks is opened again."""
-        name, faults = JobName(self._name(collection), job), 0
+        return self._watched(JobName(self._name(collection), job))
+
+    async def _watched(self, name: JobName) -> AsyncIterator[CollectionJob]:
+        faults = 0
         while True:
             try:
                 async for each in self._backends.searcher.watch_job(name):
@@ -191,7 +197,7 @@ class JobMethods(ABC):
     async def _done(self, collection: CollectionName, work: Work, on_change: OnJob) -> CollectionJob:
         job = await self._call(lambda: self._backends.searcher.create_job(JobRequest(collection, work)))
         on_change(job)
-        async for each in self.watch_job(collection.id, job.name.id):
+        async for each in self._watched(job.name):
             job = each
             on_change(job)
         if job.error:

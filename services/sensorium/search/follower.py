@@ -31,7 +31,8 @@ class Follower:
         indexes: Opens the index.
         stored: The collection.
         flush_after: Changes after which the index is flushed, which bounds what a crash leaves to do again.
-        report: Told how many changes were applied since the last report; what it raises ends the work.
+        report: Told how many documents were taken since the last report, while the index is opened and brought level;
+            what it raises ends that work.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Follower:
         """Apply all changes up to `seq` at least."""
         with self._applying:
             if self._applied < seq:
-                self._apply()
+                self._apply(to_nobody)
 
     def optimise(self) -> None:
         """Make searches faster; blocks long."""
@@ -132,7 +133,7 @@ class Follower:
 
     def _level(self) -> None:
         with self._applying:
-            self._apply()
+            self._apply(self._report)
         self._check_count()
 
     def _lacks_more_than(self, count: int) -> bool:
@@ -162,7 +163,7 @@ class Follower:
         if self.index.count != stored.collection.document_count:
             raise IndexUnusable(f"it holds {self.index.count} of {stored.collection.document_count} documents")
 
-    def _apply(self) -> None:
+    def _apply(self, report: Report) -> None:
         reported = time.monotonic()
         done = 0
         complete = False
@@ -184,7 +185,7 @@ class Follower:
             self._unflushed += count
             self._unoptimised += count
             self._flush_if_due()
-            self._report(len(batch.keys))
+            report(len(batch.keys))
             if time.monotonic() - reported > REPORT_SECONDS:
                 reported = time.monotonic()
                 log.info("index_catches_up", collection=self._space.uid, done=done, applied_seq=self._applied)

@@ -248,7 +248,7 @@ class Library:
                     await self._builders.run(partial(self._build, fresh, follower))
                     await self._take_place(name, old, OpenCollection(fresh, follower))
             except BaseException:
-                self._start(self._remove(fresh))
+                await self._builders.run(lambda: self._indexes.discard(fresh.index_uid))
                 raise
         finally:
             self._rebuilding.discard(name)
@@ -257,9 +257,6 @@ class Library:
         self._indexes.discard(fresh.index_uid)
         follower.open()
         follower.optimise()
-
-    async def _remove(self, unused: StoredCollection) -> None:
-        await self._builders.run(lambda: self._indexes.discard(unused.index_uid))
 
     async def _take_place(self, name: CollectionName, old: OpenCollection, fresh: OpenCollection) -> None:
         """Let searches use `fresh` instead of `old`. It waits for no turn: whoever has one may wait for `old`.

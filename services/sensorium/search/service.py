@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from sensorium.model.collection import Alias, Collection, CollectionSpec, Collec
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
-from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.job import CollectionJob, JobRequest, RestoreWork, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, check_id
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -54,6 +54,7 @@ from sensorium.settings import SearchSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
 
+InCollection = TypeVar("InCollection", JobName, SnapshotName)
 log = structlog.get_logger(__name__)
 # Hits beyond top-k to fetch when some were deleted while the search ran.
 SPARES = (0, 64, 1024)
@@ -182,31 +183,34 @@ class SearchService:
             AlreadyExists: Such work is under way, or what it would make exists.
         """
         named = replace(request, collection=self._aliases.resolve(request.collection))
+        if isinstance(named.work, RestoreWork):
+            named = replace(named, work=replace(named.work, snapshot=self._meant(named.work.snapshot)))
         return await self._unbroken.run(self._jobs.create(named))
 
     async def get_job(self, name: JobName) -> CollectionJob:
         """Return one job."""
-        return await self._jobs.get(name)
+        return await self._jobs.get(self._meant(name))
 
     async def list_jobs(self, workspace: str, collection: str, page_size: int, page_token: str) -> Page[CollectionJob]:
         """Return a page of jobs, latest first; an empty `collection` means all of the workspace."""
-        return await self._jobs.page(workspace, collection, page_size, page_token)
+        meant = self._aliases.resolve(CollectionName(workspace, collection)).id
+        return await self._jobs.page(workspace, meant, page_size, page_token)
 
     async def cancel_job(self, name: JobName) -> CollectionJob:
         """Let a job stop soon. Raises FailedPrecondition when it has ended."""
-        return await self._jobs.cancel(name)
+        return await self._jobs.cancel(self._meant(name))
 
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""
-        return self._jobs.watch(name)
+        return self._jobs.watch(self._meant(name))
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
         """Return a page of the snapshots of a collection, latest first; it need not exist any more."""
-        return await self._shelf.page(collection, page_size, page_token)
+        return await self._shelf.page(self._aliases.resolve(collection), page_size, page_token)
 
     async def delete_snapshot(self, name: SnapshotName) -> None:
         """Delete a snapshot."""
-        await self._unbroken.run(self._shelf.remove(name))
+        await self._unbroken.run(self._shelf.remove(self._meant(name)))
 
     async def get_documents(
         self, collection: CollectionName, ids: Sequence[str], view: DocumentView
@@ -368,6 +372,10 @@ class SearchService:
         ranking.check_model(stored.collection, request.model, request.model_revision)
         part = read_selection(request.selection, stored.collection, self._limits)
         return await self._store.read(lambda connection: explain(connection, stored, index, request, part))
+
+    def _meant(self, name: InCollection) -> InCollection:
+        """Return the name in the collection that an alias stands for."""
+        return replace(name, collection=self._aliases.resolve(name.collection))
 
     def _as_it_is(self, collection: Collection) -> Collection:
         """Return `collection` with what its index knows of it."""

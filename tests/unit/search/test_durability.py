@@ -161,7 +161,8 @@ async def test_indexes_of_deleted_collections_are_removed(tmp_path: Path) -> Non
 async def test_tombstones_go_once_the_index_is_flushed(tmp_path: Path) -> None:
     async with embedded_search(tmp_path, SearchSettings(flush_after=10)) as service:
         await make(service)
-        await put(service, *(document(f"d{row}", VECTORS[row]) for row in range(20)))
+        await put(service, *(document(f"d{row}", VECTORS[row]) for row in range(10)))
+        await put(service, *(document(f"d{row}", VECTORS[row]) for row in range(10, 20)))
         await service.delete_documents(NAME, [f"d{row}" for row in range(15)])
     with closing(sqlite3.connect(tmp_path / "search.sqlite3")) as connection, connection:
         assert connection.execute("SELECT count(*) FROM tombstones").fetchone() == (0,)
