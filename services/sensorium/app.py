@@ -7,12 +7,13 @@ ways stand behind the same ports (ports.py), so nothing below knows the differen
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
+from starlette.routing import BaseRoute
 
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
@@ -20,6 +21,7 @@ from sensorium.embed.client import EmbedClient
 from sensorium.embed.service import MEDIA_LIMITS, EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
+from sensorium.gateway.http.families import http_front
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.ports import Embedder, Searcher, Tagger
@@ -45,7 +47,7 @@ from sensorium.telemetry.metrics import CallMetrics, process_registry
 from sensorium.telemetry.traces import traces
 from sensorium.triton.card import ModelCard, read_card
 from sensorium.triton.supervisor import Supervisor
-from sensorium.trust import channel_to_role, guarded, shown_to_callers
+from sensorium.trust import Guards, channel_to_role, guarded, shown_to_callers
 
 EMBED = "embed"
 SEARCH = "search"
@@ -127,18 +129,19 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
         resources.enter_context(_signals(stopping, signal.SIGTERM))
         resources.enter_context(traces(settings.telemetry, settings.role))
         parts = Parts(settings, Readiness(), resources)
-        guard = await resources.enter_async_context(guarded(settings))
+        guards = await resources.enter_async_context(guarded(settings))
         services = await parts.services()
         registry = process_registry()
-        http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry))
         server = RpcServer(
             settings.grpc,
             services,
             parts.readiness,
             CallMetrics(registry),
-            guard=guard,
+            guard=guards.grpc,
             credentials=shown_to_callers(settings),
         )
+        routes = await parts.http_routes(guards, server)
+        http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry, routes))
         await resources.enter_async_context(server)
         _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
         yield Mesh(server.address, http.address, parts.readiness, stopping)
@@ -151,6 +154,7 @@ class Parts:
         self.settings = settings
         self.readiness = readiness
         self._resources = resources
+        self._public: Embedder | None = None  # A gateway's, once its services are built.
 
     async def services(self) -> list[Registration]:
         """Return the services of this process's role."""
@@ -162,6 +166,7 @@ class Parts:
             case Role.ALL | Role.GATEWAY:
                 embedder, searcher = await self._embedder(), await self._searcher()
                 tagger = await self._tagger(embedder)
+                self._public = embedder
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
                 return [
                     self._embed_service(embedder),
@@ -174,6 +179,25 @@ class Parts:
                 # It serves models by Triton's own protocol, and of ours health alone.
                 await self._inference_server(self._cards(), TRITON)
                 return []
+
+    async def http_routes(self, guards: Guards, server: RpcServer) -> Sequence[BaseRoute]:
+        """Return what a gateway serves over HTTP, under the limits of `server`; nothing for other roles.
+
+        Raises:
+            FailedPrecondition: The address is beyond loopback while the guard lets everybody call.
+        """
+        if guards.http is None or self._public is None:
+            return ()
+        check_bindable(self.settings.http.host, allowed=guards.http.closed, section="http", remedy=guards.http.remedy)
+        front = http_front(
+            self.settings.http,
+            self.settings.data_dir,
+            self._public,
+            guard=guards.http,
+            admission=server.admission,
+            reporter=server.reporter,
+        )
+        return front.routes()
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})

@@ -240,6 +240,11 @@ class Permit(Protocol):
         ...
 
     @property
+    def workspace(self) -> str:
+        """The workspace of requests that name none."""
+        ...
+
+    @property
     def bounded(self) -> bool:
         """Whether it matters which resources are named; `Named()` will do if not."""
         ...
@@ -274,6 +279,15 @@ class Guard(Protocol):
 
     def rule(self, method: str) -> Rule:
         """Return what `method` (`/package.Service/Method`) needs."""
+        ...
+
+    def admit_signer(self, rule: Rule, key_id: str) -> Permit:
+        """Let a call begin that is signed with what belongs to a key; whoever asks checks the signature.
+
+        Raises:
+            Unauthenticated: There is no such key, or it is no good any more.
+            PermissionDenied: It is not enough for the method.
+        """
         ...
 
     def admit(self, rule: Rule, headers: Mapping[str, Any]) -> Permit:

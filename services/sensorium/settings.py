@@ -62,12 +62,44 @@ class GrpcSettings(Section):
     tls: TlsSettings = Field(TlsSettings(), description="What a gateway shows its callers; for roles see `mesh.tls`.")
 
 
+class EasSettings(Section):
+    """What clients of PAI-EAS find."""
+
+    paths: tuple[str, ...] = Field(
+        ("/api/predict/{service}", "/api/{service}", "/"), description="Where they post; {name} stands for any segment."
+    )
+    model: str = Field("", description="What `pai-multimodal-embedding-v1`, or no model, means; empty is the default.")
+    partial_status: Literal[200, 204] = Field(
+        204, description="`status_code` in the body when some items failed; the vendor's sample reads on at 200 alone."
+    )
+
+
+class UploadSettings(Section):
+    """Files that clients of DashScope upload before they name them."""
+
+    policy_seconds: int = Field(300, gt=0, description="How long an upload may begin after it was allowed.")
+    keep_seconds: int = Field(48 * 3600, gt=0, description="How long a file can be named.")
+    max_file_bytes: int = Field(100 * MEBIBYTE, gt=0, description="One file.")
+    max_key_bytes: int = Field(1024 * MEBIBYTE, gt=0, description="All files of one key.")
+
+
 class HttpSettings(Section):
-    """The HTTP address of /healthz, /readyz and /metrics."""
+    """The HTTP address: health and metrics of every process, and a gateway's face for clients of other services."""
 
     host: str = "127.0.0.1"
     port: Port = 8080
     allow_public: bool = Field(False, description="Shows health and metrics to whoever reaches it, keys or not.")
+    public_url: str = Field("", description="How callers reach it; empty: as they say. For the addresses of uploads.")
+    max_body_bytes: int = Field(32 * MEBIBYTE, description="The largest body; beyond it 413.")
+    max_buffered_bytes: int = Field(512 * MEBIBYTE, description="All bodies that are being read; beyond it 429.")
+    max_deadline_seconds: float = Field(120, description="A call may take this long.")
+    head_seconds: float = Field(10, gt=0, description="The head of a request must have come by then.")
+    read_seconds: float = Field(30, gt=0, description="So must its body, counted from its head.")
+    keep_alive_seconds: int = Field(75, gt=0, description="A connection may idle this long between requests.")
+    aliases: dict[str, str] = Field({}, description="Names that clients use for models, and the models meant.")
+    signature_skew_seconds: int = Field(300, gt=0, description="How far the clock of a signed request may be off.")
+    eas: EasSettings = EasSettings()
+    uploads: UploadSettings = UploadSettings()
 
 
 class KeySettings(Section):

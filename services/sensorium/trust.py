@@ -6,6 +6,7 @@ A gateway asks its callers for keys, and a role behind it asks for the secrets o
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from sensorium.gateway.keys.guard import KeyGuard
 from sensorium.gateway.keys.ring import opened_ring
@@ -22,8 +23,21 @@ from sensorium.settings import MeshSettings, Role, Settings
 _GATEWAYS = {Role.ALL, Role.GATEWAY}
 
 
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """What stands before every call of this process.
+
+    Attributes:
+        grpc: Before those over gRPC.
+        http: Before those over HTTP, of a gateway alone; the same keys, of which another address may need some.
+    """
+
+    grpc: Guard
+    http: KeyGuard | None = None
+
+
 @asynccontextmanager
-async def guarded(settings: Settings) -> AsyncIterator[Guard]:
+async def guarded(settings: Settings) -> AsyncIterator[Guards]:
     """Give what stands before every call of this process; keys are followed while the block is open.
 
     Raises:
@@ -33,13 +47,16 @@ async def guarded(settings: Settings) -> AsyncIterator[Guard]:
     """
     if settings.role not in _GATEWAYS:
         tls = settings.mesh.tls
-        yield RoleGuard(mesh_token(settings.mesh), certified=bool(tls.certificate and tls.ca))
+        yield Guards(RoleGuard(mesh_token(settings.mesh), certified=bool(tls.certificate and tls.ca)))
         return
     with opened_ring(KeyStore(settings.data_dir / STORE_FILE)) as ring:
         following = asyncio.create_task(ring.follow(settings.keys.poll_seconds))
         try:
-            local = is_loopback(settings.grpc.host)
-            yield KeyGuard(ring, local=local, local_open=settings.keys.loopback_open)
+            local_open = settings.keys.loopback_open
+            yield Guards(
+                KeyGuard(ring, local=is_loopback(settings.grpc.host), local_open=local_open),
+                KeyGuard(ring, local=is_loopback(settings.http.host), local_open=local_open),
+            )
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

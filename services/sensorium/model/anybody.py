@@ -1,6 +1,7 @@
 """The permit of calls that nobody asks for a key: it allows everything and charges nobody."""
 
 from sensorium.model.access import Named
+from sensorium.model.names import DEFAULT_WORKSPACE
 
 
 class Anybody:
@@ -10,6 +11,11 @@ class Anybody:
     def key_id(self) -> str:
         """No key."""
         return ""
+
+    @property
+    def workspace(self) -> str:
+        """The default."""
+        return DEFAULT_WORKSPACE
 
     @property
     def bounded(self) -> bool:

@@ -39,6 +39,10 @@ class RpcServer:
         guard: Stands before every call but those of health; by default everybody may call.
         credentials: For TLS; None is plain text.
 
+    Attributes:
+        admission: Bounds the calls at work, of other faces of this process too.
+        reporter: Tells how each ended.
+
     Raises (on entering):
         FailedPrecondition: The address is taken, or beyond loopback while the guard lets everybody call.
     """
@@ -56,11 +60,12 @@ class RpcServer:
         self._settings = settings
         self._services = services
         self._readiness = readiness
-        self._admission = Admission(settings.max_concurrent_calls)
+        self.admission = Admission(settings.max_concurrent_calls)
         self._guard = guard
         self._credentials = credentials
-        self._frame = Frame(settings, self._admission, Reporter(metrics, AccessLog()), guard)
-        metrics.count_with(lambda: len(self._admission))
+        self.reporter = Reporter(metrics, AccessLog())
+        self._frame = Frame(settings, self.admission, self.reporter, guard)
+        metrics.count_with(lambda: len(self.admission))
         self._server: aio.Server
         self.address = ""
 
@@ -81,7 +86,7 @@ class RpcServer:
     async def drain(self) -> None:
         """Refuse new calls, give running ones `drain_seconds`, and stop. Health says NOT_SERVING meanwhile."""
         self._readiness.set(ACCEPTING, False, "shutting down")
-        await self._admission.drain(self._settings.drain_seconds)
+        await self.admission.drain(self._settings.drain_seconds)
         self._readiness.close()
         await self._server.stop(_LAST_RESPONSES_SECONDS)
 

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from sensorium.rpc.address import check_bindable, join, taken
 from sensorium.rpc.readiness import Readiness
 from sensorium.settings import HttpSettings
+from sensorium.telemetry.connection import timed_connections
 
 _REMEDY = "set SENSORIUM_HTTP__ALLOW_PUBLIC=true if health and metrics may be read by whoever reaches it"
 
@@ -67,6 +68,9 @@ class HttpEndpoint:
         self._server = _Server(
             uvicorn.Config(
                 self._application,
+                http=timed_connections(self._settings.head_seconds),  # type: ignore[arg-type]  # uvicorn calls it alone.
+                ws="none",
+                timeout_keep_alive=self._settings.keep_alive_seconds,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

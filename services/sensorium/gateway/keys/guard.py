@@ -8,7 +8,7 @@ from sensorium.gateway.keys.permissions import RULES, UNDECLARED
 from sensorium.gateway.keys.ring import HeldKey, KeyRing
 from sensorium.model.access import Named, Rule
 from sensorium.model.anybody import ANYBODY
-from sensorium.model.names import collection_id_of, workspace_of
+from sensorium.model.names import DEFAULT_WORKSPACE, collection_id_of, workspace_of
 from sensorium.ports import Guard, Permit
 
 HEADER = "authorization"
@@ -60,7 +60,21 @@ class KeyGuard(Guard):
         scheme, _, secret = str(shown).partition(" ")
         if scheme.lower() != _SCHEME:
             raise Unauthenticated("the call carries no key: `authorization` is not `Bearer sk-…`")
-        permit = KeyPermit(self._ring, self._ring.find(secret.strip()), rule)
+        return self._permit(self._ring.find(secret.strip()), rule)
+
+    def admit_signer(self, rule: Rule, key_id: str) -> Permit:
+        """Let a call begin that names a key, whose signature is still to be checked.
+
+        Raises:
+            Unauthenticated: KEY_INVALID.
+            PermissionDenied: The key is not enough for the method. Metadata: `required`.
+        """
+        if self._local and not self._ring:
+            return ANYBODY
+        return self._permit(self._ring.named(key_id), rule)
+
+    def _permit(self, held: HeldKey, rule: Rule) -> "KeyPermit":
+        permit = KeyPermit(self._ring, held, rule)
         permit.check_method()
         return permit
 
@@ -85,6 +99,11 @@ class KeyPermit(Permit):
     def key_id(self) -> str:
         """The key."""
         return self._held.key.id
+
+    @property
+    def workspace(self) -> str:
+        """The only one that the key reaches, or else the default."""
+        return self._held.key.spec.workspace or DEFAULT_WORKSPACE
 
     @property
     def bounded(self) -> bool:

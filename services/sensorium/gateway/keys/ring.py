@@ -67,6 +67,14 @@ class KeyRing:
         self.check(held)
         return held
 
+    def named(self, key_id: str) -> HeldKey:
+        """Return the key of an id, which proves nothing. Raises Unauthenticated: there is none, or it is no good."""
+        held = self._held.get(key_id)
+        if held is None:
+            raise Unauthenticated("the key is not one of this mesh")
+        self.check(held)
+        return held
+
     def check(self, held: HeldKey) -> None:
         """Raise Unauthenticated when a key that was found before is no good any more."""
         key = self._held.get(held.key.id, held).key

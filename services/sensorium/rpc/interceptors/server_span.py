@@ -50,8 +50,8 @@ class Traced:
 _UNTRACED = Untraced()
 
 
-def start_server_span(method: str, headers: Mapping[str, Any]) -> ServerSpan:
+def start_server_span(method: str, headers: Mapping[str, Any], *, system: str = "grpc") -> ServerSpan:
     """Return the started span of a call of `method` (`/package.Service/Method`)."""
     parent = propagate.extract(headers) if "traceparent" in headers else None
-    span = _tracer.start_span(method[1:], parent, trace.SpanKind.SERVER, {"rpc.system": "grpc"})
+    span = _tracer.start_span(method[1:], parent, trace.SpanKind.SERVER, {"rpc.system": system})
     return Traced(span) if span.get_span_context().is_valid else _UNTRACED
