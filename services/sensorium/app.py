@@ -7,13 +7,12 @@ ways stand behind the same ports (ports.py), so nothing below knows the differen
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from starlette.routing import BaseRoute
 
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
@@ -22,6 +21,7 @@ from sensorium.embed.service import MEDIA_LIMITS, EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
 from sensorium.gateway.http.families import http_front
+from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.ports import Embedder, Searcher, Tagger
@@ -140,8 +140,9 @@ async def mesh(settings: Settings) -> AsyncIterator[Mesh]:
             guard=guards.grpc,
             credentials=shown_to_callers(settings),
         )
-        routes = await parts.http_routes(guards, server)
-        http = await resources.enter_async_context(HttpEndpoint(settings.http, parts.readiness, registry, routes))
+        http = await resources.enter_async_context(
+            HttpEndpoint(settings.http, parts.readiness, registry, others=parts.http_front(guards, server))
+        )
         await resources.enter_async_context(server)
         _log.info("listening", role=settings.role, grpc=server.address, http=http.address)
         yield Mesh(server.address, http.address, parts.readiness, stopping)
@@ -180,16 +181,16 @@ class Parts:
                 await self._inference_server(self._cards(), TRITON)
                 return []
 
-    async def http_routes(self, guards: Guards, server: RpcServer) -> Sequence[BaseRoute]:
-        """Return what a gateway serves over HTTP, under the limits of `server`; nothing for other roles.
+    def http_front(self, guards: Guards, server: RpcServer) -> HttpFront | None:
+        """Return what a gateway serves over HTTP, under the limits of `server`; None for other roles.
 
         Raises:
             FailedPrecondition: The address is beyond loopback while the guard lets everybody call.
         """
         if guards.http is None or self._public is None:
-            return ()
+            return None
         check_bindable(self.settings.http.host, allowed=guards.http.closed, section="http", remedy=guards.http.remedy)
-        front = http_front(
+        return http_front(
             self.settings.http,
             self.settings.data_dir,
             self._public,
@@ -197,7 +198,6 @@ class Parts:
             admission=server.admission,
             reporter=server.reporter,
         )
-        return front.routes()
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})

@@ -106,9 +106,11 @@ class OmniEmbedder:
                 place = f"contents[{index}].parts[{number}].text"
                 return InvalidArgument(f"{place} is bad", reason=Reason.CONTENT_EMPTY, field=place)
         sparse = SparseVector(np.array([7, 9], np.uint32), np.array([0.5, 0.25], np.float32), ("red", "car"))
+        outputs = request.options.outputs
+        dense = Vector.from_numpy(vector_of(content, request.options.dimension or self.info.dimension))
         return Embedding(
-            dense=Vector.from_numpy(vector_of(content, request.options.dimension or self.info.dimension)),
-            sparse=sparse if OutputKind.SPARSE in request.options.outputs else None,
+            dense=dense if OutputKind.DENSE in outputs else None,
+            sparse=sparse if OutputKind.SPARSE in outputs else None,
             token_count=3,
         )
 
@@ -191,8 +193,8 @@ async def front(
     serving = embedder or OmniEmbedder()
     reporter = Reporter(CallMetrics(registry), AccessLog())
     with TemporaryDirectory() as folder:
-        routes = http_front(limits, Path(folder), serving, guard=guard, admission=admission, reporter=reporter).routes()
-        async with HttpEndpoint(limits, Readiness(), registry, routes) as endpoint:
+        others = http_front(limits, Path(folder), serving, guard=guard, admission=admission, reporter=reporter)
+        async with HttpEndpoint(limits, Readiness(), registry, others=others) as endpoint:
             yield Front(endpoint.address, serving, registry, Path(folder))
 
 

@@ -1,4 +1,4 @@
-"""`sensorium key`: make, list and revoke the keys of a gateway, on its data directory."""
+"""`sensorium key`: make, list and revoke the keys of a gateway, and show what clients sign with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,6 +113,26 @@ def revoke(session: Session, key: KeyId, data_dir: DataDir = None) -> None:
     with _opened(data_dir) as store:
         revoked = store.revoke(key)
     session.output.show({"revoked": revoked.id}, f"revoked {revoked.id} ({revoked.spec.name})")
+
+
+@group.command()
+@command
+def access(session: Session, key: KeyId, data_dir: DataDir = None) -> None:
+    """Show the access key and the secret key for clients that sign their requests (VikingDB).
+
+    They are the key's: what it may do, how much, and until when.
+
+    [green]sensorium key access 0123456789ab[/]
+    """
+    from sensorium.cli.configuration import settings
+    from sensorium.errors import NotFound
+    from sensorium.gateway.keys.master import master_secret
+
+    with _opened(data_dir) as store:
+        if key not in {stored.key.id for stored in store.all()}:
+            raise NotFound(f"there is no key {key!r}", field="key", metadata={"resource": key})
+    secret = master_secret(settings(data_dir=data_dir).data_dir).signing_secret(key)
+    session.output.show({"access_key": key, "secret_key": secret}, f"{key}\n{secret}")
 
 
 @contextmanager

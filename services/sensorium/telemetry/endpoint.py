@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from sensorium.rpc.address import check_bindable, join, taken
 from sensorium.rpc.readiness import Readiness
@@ -34,6 +35,7 @@ class HttpEndpoint:
         readiness: The checks.
         registry: The metrics.
         routes: What else to serve.
+        others: Answers all other paths; None says that there is nothing.
 
     Raises (on entering):
         FailedPrecondition: The address is taken, or public without `allow_public`.
@@ -45,6 +47,7 @@ class HttpEndpoint:
         readiness: Readiness,
         registry: CollectorRegistry,
         routes: Sequence[BaseRoute] = (),
+        others: ASGIApp | None = None,
     ) -> None:
         self._settings = settings
         self._readiness = readiness
@@ -57,6 +60,9 @@ class HttpEndpoint:
                 *routes,
             ]
         )
+        if others:
+            self._application.router.default = others
+        self._application.router.redirect_slashes = False
         self._server: _Server
         self._serving: asyncio.Task[None]
         self.address = ""

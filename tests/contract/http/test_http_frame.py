@@ -79,6 +79,17 @@ async def test_a_path_that_nobody_serves_answers_in_json() -> None:
     assert (answer.status, answer.json()["error"]["code"]) == (404, "resource_not_found")
 
 
+@pytest.mark.parametrize("path", ["/%0a", "/v1/models/%0d%0ax", "/v1/models/..%2f..", "//", "/v1//embeddings", "/%ff"])
+async def test_strange_paths_answer_in_json(path: str) -> None:
+    async with front() as served:
+        answer = await served.post(path, ONE)
+    assert (answer.status, answer.headers["content-type"]) in {
+        (404, "application/json"),
+        (405, "application/json"),
+        (400, "application/json"),
+    }
+
+
 @pytest.mark.parametrize("path", [EMBED, f"{EMBED}/", "/embeddings/"])
 async def test_slashes_at_the_end_are_no_redirects(path: str) -> None:
     async with front() as served:

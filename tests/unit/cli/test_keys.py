@@ -89,3 +89,14 @@ def test_the_key_to_show_is_an_option_or_in_the_environment_and_in_no_repr(
     shown = [(each.api_key, each.tls_ca) for each in connections]
     assert shown == [("a", "roots.pem"), ("a", "roots.pem"), ("b", "other.pem")]
     assert "'b'" not in repr(connections)
+
+
+def test_what_clients_sign_with_belongs_to_the_key_and_stays(key: Any) -> None:
+    made = key("create", "shop", "--json").documents()[0]
+    (shown,) = key("access", made["id"], "--json").documents()
+    assert shown["access_key"] == made["id"]
+    assert len(shown["secret_key"]) == 64
+    assert key("access", made["id"]).out.split() == [shown["access_key"], shown["secret_key"]]
+    other = key("create", "other", "--json").documents()[0]
+    assert key("access", other["id"], "--json").documents()[0]["secret_key"] != shown["secret_key"]
+    assert key("access", "000000000000").status != 0

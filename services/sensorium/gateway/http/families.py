@@ -8,11 +8,13 @@ from sensorium.gateway.http.dashscope import dashscope_family
 from sensorium.gateway.http.dashscope_envelope import dashscope_envelope
 from sensorium.gateway.http.eas import eas_family
 from sensorium.gateway.http.embeddings import Embeddings
+from sensorium.gateway.http.explorer import explorer
 from sensorium.gateway.http.family import EMBED, Family
 from sensorium.gateway.http.frame import HttpFrame
 from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.http.models import Models
 from sensorium.gateway.http.openai import infinity_family, openai_family
+from sensorium.gateway.http.openapi import documents_family
 from sensorium.gateway.http.routes import Routes
 from sensorium.gateway.http.signed import SignedCredentials
 from sensorium.gateway.http.upload_store import UploadStore
@@ -34,7 +36,7 @@ def families(settings: HttpSettings, embedder: Embedder, secret: MasterSecret, f
     limits = settings.uploads
     tickets = Tickets(secret, limits.policy_seconds)
     uploads = Uploads(tickets, UploadStore(folder, limits), limits, settings.public_url)
-    return (
+    offered = (
         openai_family(embeddings),
         cohere_family(embeddings),
         dashscope_family(embeddings, uploads),
@@ -44,6 +46,7 @@ def families(settings: HttpSettings, embedder: Embedder, secret: MasterSecret, f
         infinity_family(embeddings),
         eas_family(embeddings, settings.eas),
     )
+    return (*offered, documents_family(offered, explorer(offered)))
 
 
 def http_front(

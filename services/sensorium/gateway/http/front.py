@@ -2,7 +2,6 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from sensorium.gateway.http.frame import HttpFrame
@@ -23,7 +22,3 @@ class HttpFront:
         reply = await self._frame.answer(Request(scope, receive))
         response = Response(reply.body, reply.status, dict(reply.headers), reply.content_type)
         await response(scope, receive, send)
-
-    def routes(self) -> list[BaseRoute]:
-        """Return the routes of everything that is left."""
-        return [Mount("", app=self)]
