@@ -74,6 +74,10 @@ test-parity: model .venv-parity/.synced ## Compares the model with its reference
 	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
 	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider --confcutdir=tests/parity
 
+.PHONY: test-clients
+test-clients: setup ## Runs other services' SDKs in many versions against the HTTP front (fetches them)
+	@$(BIN)/pytest tests/clients
+
 .PHONY: test-fresh
 test-fresh: .venv/.synced ## Runs the two commands in a bare Debian (root and debootstrap; DEBIAN=trixie for 13)
 	@SENSORIUM_FRESH_SUITE=$(or $(DEBIAN),bookworm) $(BIN)/pytest tests/fresh -s

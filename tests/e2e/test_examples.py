@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mesh_process import ROOT, MeshProcess
 
-PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "client.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "client.md", ROOT / "docs" / "http.md"]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
 
@@ -28,7 +28,7 @@ def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> N
     blocks = BLOCK.findall(page.read_text())
     assert blocks
     for language, example in blocks:
-        script = example.replace("127.0.0.1:50051", mesh.grpc_address)
+        script = example.replace("127.0.0.1:50051", mesh.grpc_address).replace("127.0.0.1:8080", mesh.http_address)
         ran = subprocess.run(
             [*INTERPRETERS[language], script],
             env=environment(mesh),

@@ -1,0 +1,72 @@
+"""SDKs in the versions that people have, each in an environment of its own (`make test-clients`)."""
+
+import asyncio
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from http_front import front
+from key_ring import Keys
+
+from sensorium.gateway.keys.guard import KeyGuard
+
+HERE = Path(__file__).parent
+UV = Path(sys.executable).parent / "uv"
+ALIASES = {"multimodal-embedding-one-peace-v1": "omni"}
+
+
+async def ran(command: list[str], folder: Path) -> None:
+    """Run a client to its end, without what this project's environment sets."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=folder,
+        env={**kept, "NO_PROXY": "127.0.0.1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("package", "script", "path"),
+    [
+        ("dashscope==1.14.1", "dashscope_client.py", "/api/v1"),
+        ("dashscope==1.20.14", "dashscope_client.py", "/api/v1"),
+        ("dashscope==1.27.8", "dashscope_client.py", "/api/v1"),
+        ("dashscope==2.0.2", "dashscope_client.py", "/api/v1"),
+        ("openai==1.109.1", "openai_client.py", "/v1"),
+        ("openai==2.54.0", "openai_client.py", "/v1"),
+        ("openai==3.52.0", "openai_client.py", "/compatible-mode/v1"),
+    ],
+)
+async def test_an_sdk_of_this_version_works(package: str, script: str, path: str, keys: Keys, tmp_path: Path) -> None:
+    _, secret = keys.make()
+    python = [
+        str(UV),
+        "run",
+        "-q",
+        "--isolated",
+        "--no-project",
+        "--python",
+        sys.executable,
+        "--with",
+        package,
+        "python",
+    ]
+    async with front(guard=KeyGuard(keys.ring, local=True), aliases=ALIASES) as served:
+        await ran([*python, str(HERE / script), f"{served.url}{path}", secret.text], tmp_path)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
+async def test_the_sdk_of_node_works(keys: Keys, tmp_path: Path) -> None:
+    _, secret = keys.make()
+    await ran(["npm", "install", "--silent", "--no-audit", "--no-fund", "openai@6.49.0"], tmp_path)
+    shutil.copy(HERE / "openai_client.mjs", tmp_path)
+    async with front(guard=KeyGuard(keys.ring, local=True)) as served:
+        await ran(["node", "openai_client.mjs", f"{served.url}/v1", secret.text], tmp_path)
