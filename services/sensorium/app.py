@@ -189,7 +189,6 @@ class Parts:
         """
         if guards.http is None or self._public is None:
             return None
-        check_bindable(self.settings.http.host, allowed=guards.http.closed, section="http", remedy=guards.http.remedy)
         return http_front(
             self.settings.http,
             self.settings.data_dir,

@@ -9,7 +9,7 @@ import pytest
 from http_front import Front, OmniEmbedder, front
 from key_ring import Keys
 
-from sensorium.errors import Internal, SensoriumError, Unauthenticated, Unavailable
+from sensorium.errors import FailedPrecondition, Internal, SensoriumError, Unauthenticated, Unavailable
 from sensorium.gateway.keys.guard import KeyGuard
 from sensorium.model.access import KeyRole
 
@@ -56,6 +56,16 @@ async def test_every_refusal_has_the_envelope_and_a_request_id(family: str, keys
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["x-request-id"]
     assert "POST" in answers[405].headers["allow"]
+
+
+async def test_an_address_beyond_loopback_needs_a_key(keys: Keys) -> None:
+    open_guard = KeyGuard(keys.ring, local=False)
+    with pytest.raises(FailedPrecondition, match="sensorium key create"):
+        async with front(guard=open_guard, host="0.0.0.0", allow_public=True):
+            pass
+    keys.make()
+    async with front(guard=open_guard, host="0.0.0.0", allow_public=True) as served:
+        assert served.address
 
 
 @families

@@ -24,6 +24,7 @@ from sensorium.gateway.http.viking import viking_family
 from sensorium.gateway.http.vikingdb import vikingdb_families
 from sensorium.gateway.keys.master import MasterSecret, master_secret
 from sensorium.ports import Embedder, Guard
+from sensorium.rpc.address import check_bindable
 from sensorium.rpc.interceptors.admission import Admission
 from sensorium.rpc.interceptors.report import Reporter
 from sensorium.settings import HttpSettings
@@ -61,8 +62,10 @@ def http_front(
     """Return the front of a gateway; what nobody serves answers as OpenAI would.
 
     Raises:
-        FailedPrecondition: FILE_UNUSABLE: the file of the gateway's secret.
+        FailedPrecondition: The address is beyond loopback while the guard lets everybody call; FILE_UNUSABLE: the file
+            of the gateway's secret.
         Unavailable: It cannot be read or made.
     """
+    check_bindable(settings.host, allowed=guard.closed, section="http", remedy=guard.remedy)
     every = families(settings, embedder, master_secret(data_dir), data_dir / "uploads")
     return HttpFront(HttpFrame(settings, Routes(every, every[0]), guard, admission, reporter))
