@@ -21,6 +21,7 @@ from sensorium.embed.service import MEDIA_LIMITS, EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
 from sensorium.gateway.limits import Limits
+from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.address import check_bindable
@@ -163,6 +164,7 @@ class Parts:
                 embedder, searcher = await self._embedder(), await self._searcher()
                 tagger = await self._tagger(embedder)
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
+                await self._resources.enter_async_context(Reembedding(embedder, embedding))
                 return [
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),

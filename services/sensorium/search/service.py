@@ -20,7 +20,7 @@ from sensorium.model.collection import Alias, Collection, CollectionSpec, Collec
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Timings
-from sensorium.model.job import CollectionJob, JobRequest, RestoreWork, Snapshot
+from sensorium.model.job import CollectionJob, Driven, JobRequest, RestoreWork, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, check_id
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -203,6 +203,14 @@ class SearchService:
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""
         return self._jobs.watch(self._meant(name))
+
+    async def drive_job(self, driver: str, driven: Driven | None = None) -> Driven | None:
+        """Report on the re-embedding that `driver` drives, and return it as it is; or ask for one that nobody drives.
+
+        Raises:
+            FailedPrecondition: STATE_UNFIT: another drives the job.
+        """
+        return await self._unbroken.run(self._jobs.drive(driver, driven))
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
         """Return a page of the snapshots of a collection, latest first; it need not exist any more."""

@@ -14,7 +14,13 @@ from sensorium.ports import Searcher
 from sensorium.rpc.codec.change import change_from_proto, outcomes_to_proto
 from sensorium.rpc.codec.collection import alias_to_proto, collection_to_proto, spec_from_proto, update_from_proto
 from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
-from sensorium.rpc.codec.job import job_request_from_proto, job_to_proto, snapshot_to_proto
+from sensorium.rpc.codec.job import (
+    driven_from_proto,
+    driven_to_proto,
+    job_request_from_proto,
+    job_to_proto,
+    snapshot_to_proto,
+)
 from sensorium.rpc.codec.search import (
     Faults,
     collection_from_parent,
@@ -249,6 +255,14 @@ class SearchServicer(SearchServiceServicer):
         """Send a job whenever it changes, until it has ended."""
         async for job in self._searcher.watch_job(JobName.parse(request.name)):
             yield pb.WatchCollectionJobResponse(job=job_to_proto(job))
+
+    async def DriveCollectionJob(  # noqa: N802
+        self,
+        request: pb.DriveCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.DriveCollectionJobResponse:
+        """Take over a re-embedding, or report on it."""
+        return driven_to_proto(await self._searcher.drive_job(request.driver, driven_from_proto(request)))
 
     async def ListSnapshots(self, request: pb.ListSnapshotsRequest, context: Context) -> pb.ListSnapshotsResponse:  # noqa: N802, ARG002
         """Return a page of snapshots."""
