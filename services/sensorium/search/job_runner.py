@@ -176,12 +176,11 @@ class JobRunner:
             return Driven(await self._end(running, told.state, told.error), driven.position)
         job = running.job
 
-        def note(connection: Connection) -> None:
-            jobs.note(connection, job)
+        def note(connection: Connection) -> CollectionJob:
             jobs.keep_position(connection, name, driven.position)
+            return jobs.note(connection, job)
 
-        await self._store.write(note)
-        return Driven(job, driven.position)
+        return Driven(await self._store.write(note), driven.position)
 
     async def watch(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""

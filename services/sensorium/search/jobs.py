@@ -106,7 +106,7 @@ def keep_position(connection: Connection, name: JobName, position: str) -> None:
 
 
 def note(connection: Connection, job: CollectionJob) -> CollectionJob:
-    """Write down where a job stands."""
+    """Write down where a job stands, unless it has ended; return it as it is."""
     values = {
         "state": job.state.value,
         "done_count": job.done_count,
@@ -115,7 +115,7 @@ def note(connection: Connection, job: CollectionJob) -> CollectionJob:
         "error": _error_to_json(job.error) if job.error else None,
         "end_time": moments.now() if job.state.ended else None,
     }
-    connection.execute(update(jobs).where(jobs.c.id == job.name.id).values(values))
+    connection.execute(update(jobs).where(jobs.c.id == job.name.id, _UNFINISHED).values(values))
     return read(connection, job.name)
 
 

@@ -221,6 +221,19 @@ async def test_one_gateway_drives_a_job_until_it_falls_silent(tmp_path: Path, mo
         assert await mesh.gateway.drive_job("other") == noted
 
 
+async def test_a_report_does_not_undo_a_cancellation_under_way(tmp_path: Path) -> None:
+    async with Mesh(tmp_path, LetterEmbedder(), drives=False) as mesh:
+        await mesh.gateway.create_collection(NAME, CollectionSpec(dimension=DIMENSION))
+        job = await mesh.gateway.create_job(REQUEST)
+        await mesh.gateway.drive_job("one")
+        told = mesh.gateway.drive_job("one", Driven(replace(job, done_count=3), "2:x"))
+        await asyncio.gather(mesh.gateway.cancel_job(job.name), told)
+        assert await mesh.gateway.drive_job("two") is None
+    async with Mesh(tmp_path, LetterEmbedder(), drives=False) as again:
+        assert (await again.gateway.get_job(job.name)).state is JobState.CANCELLED
+        assert await again.gateway.drive_job("one") is None
+
+
 async def test_wrong_reports_are_refused(tmp_path: Path) -> None:
     async with Mesh(tmp_path, LetterEmbedder(), drives=False) as mesh:
         await mesh.gateway.create_collection(NAME, CollectionSpec(dimension=DIMENSION))
