@@ -22,6 +22,7 @@ from sensorium.search.open_collection import OpenCollection
 from sensorium.search.standby import Standby
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -321,7 +322,9 @@ class Library:
 
     async def _prune(self, opened: OpenCollection, seq: int) -> None:
         try:
-            await self._store.write(lambda connection: collections.prune(connection, opened.stored.key, seq))
+            await self._store.write(
+                lambda connection: collections.prune(connection, opened.stored.key, seq), Terms(bulk=True, frees=True)
+            )
         except SensoriumError as error:  # The next flush tries again.
             log.warning("tombstones_not_pruned", collection=opened.stored.uid, error=error.message)
 
