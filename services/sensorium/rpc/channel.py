@@ -38,7 +38,8 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     # A server that restarts is found again in moments, not after gRPC's usual second and more.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # How long a connection may take to be made, whatever the name says.
+    ("grpc.min_reconnect_backoff_ms", 1_000),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     # Looks up names again as soon as a replica went away.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
@@ -83,6 +84,9 @@ def open_channel(
         *_OPTIONS,
         ("grpc.keepalive_time_ms", round(pings.every * 1e3)),
         ("grpc.keepalive_timeout_ms", round(pings.timeout * 1e3)),
+        # gRPC measures bandwidth by pings of its own. While one is out, which by default may take a minute, it sends
+        # none to keep alive: a server that hangs right after an answer would not be noticed.
+        ("grpc.http2.ping_timeout_ms", round(pings.timeout * 1e3)),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.service_config", json.dumps(_service_config(repeatable or {}, health_service))),

@@ -129,4 +129,5 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
         # Finds out about clients that vanished without a word.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
     ]
