@@ -100,6 +100,7 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_search.py
 	@$(BIN)/python tests/perf/bench_keys.py
 	@$(BIN)/python tests/perf/bench_filters.py
+	@$(BIN)/python tests/perf/bench_overload.py
 
 .PHONY: bench-peers
 bench-peers: model .venv-peers/.synced ## Compares search with its peers, side by side (half an hour)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -47,10 +47,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a call ended: its code, the seconds that it took, and its error; None for a success."""
+    """How a call ended: its code, the seconds that it took, how many items were answered, and its error if any."""
 
     code: str
     seconds: float
+    items: int = 0
     error: SensoriumError | None = None
 
 
@@ -89,34 +90,35 @@ async def put(address: str, call: Call, per_second: float, seconds: float) -> li
         requests, start, tasks = cycle(call.requests), time.monotonic(), []
         while (now := time.monotonic()) < start + seconds:
             while len(tasks) < (now - start) * per_second:
-                tasks.append(group.create_task(_ended(make(channel, call, next(requests)))))
+                tasks.append(group.create_task(_ended(make(channel, call, next(requests)), call)))
             await asyncio.sleep(1 / per_second)
     return [task.result() for task in tasks]
 
 
-async def _ended(call: Any) -> Ended:
+async def _ended(answering: Awaitable[bytes], call: Call) -> Ended:
     started = time.monotonic()
     try:
-        await call
+        answer = await answering
     except aio.AioRpcError as fault:
-        return Ended(fault.code().name, time.monotonic() - started, from_rpc_error(fault))
-    return Ended(OK, time.monotonic() - started)
+        return Ended(fault.code().name, time.monotonic() - started, error=from_rpc_error(fault))
+    seconds = time.monotonic() - started
+    if call.method != BATCH_SEARCH:
+        return Ended(OK, seconds, call.items)
+    results = search_service_pb2.BatchSearchResponse.FromString(answer).results
+    return Ended(OK, seconds, sum(not result.HasField("error") for result in results))
 
 
-async def _unary(channel: aio.Channel, call: Call, request: bytes) -> None:
-    await channel.unary_unary(call.method)(request, timeout=call.timeout)
+async def _unary(channel: aio.Channel, call: Call, request: bytes) -> bytes:
+    answer: bytes = await channel.unary_unary(call.method)(request, timeout=call.timeout)
+    return answer
 
 
-async def _stream(channel: aio.Channel, call: Call, request: bytes) -> None:
+async def _stream(channel: aio.Channel, call: Call, request: bytes) -> bytes:
     async def one() -> AsyncIterator[bytes]:
         yield request
 
     responses = channel.stream_stream(call.method)(one(), timeout=call.timeout)
-    count = 0
-    async for _ in responses:
-        count += 1
-    if not count:
-        raise AssertionError(f"a stream ended without an answer: {await responses.code()}")
+    return b"".join([answer async for answer in responses])
 
 
 def codes(ended: Sequence[Ended]) -> Counter[str]:
