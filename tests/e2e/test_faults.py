@@ -78,7 +78,9 @@ async def serving(process: MeshProcess) -> None:
     await asyncio.to_thread(process.wait_serving)
 
 
-@pytest.mark.parametrize("role", ["gateway", "embed", "tag", "search"])
+@pytest.mark.parametrize(
+    "role", ["search", *(pytest.param(role, marks=pytest.mark.slow) for role in ("gateway", "embed", "tag"))]
+)
 async def test_a_role_that_is_killed_costs_no_acknowledged_write(roles: RoleProcesses, role: str) -> None:
     async with traffic(roles.address) as calls:
         roles.running[role].stop(signal.SIGKILL)
