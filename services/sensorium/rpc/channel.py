@@ -40,7 +40,7 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     # How long a connection may take to be made, whatever the name says.
     ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
     # Looks up names again as soon as a replica went away.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 )
