@@ -27,6 +27,7 @@ from sensorium.search.progress import Progress, Stopped
 from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 _LATEST = (1 << 63) - 1
@@ -196,7 +197,7 @@ class JobRunner:
     async def _end(self, running: _Running, state: JobState, error: SensoriumError | None) -> None:
         done = running.progress.done
         ended = replace(running.job, state=state, error=error, done_count=done)
-        stored = await self._store.write(lambda connection: jobs.note(connection, ended))
+        stored = await self._store.write(lambda connection: jobs.note(connection, ended), Terms(frees=True))
         log.info("job_ended", job=str(stored.name), state=stored.state.value, done=done)
         running.job = stored
         del self._running[stored.name.id]

@@ -240,7 +240,7 @@ class Library:
         self._rebuilding.add(name)
         try:
             # What was asked for before has ended behind this: no tombstone goes that the fresh index has not seen.
-            await self._store.write(lambda _connection: None)
+            await self._store.write(lambda _connection: None, Terms(frees=True))
             stored = await self._store.read(lambda connection: collections.get(connection, name))
             fresh = replace(stored, index_generation=stored.index_generation + 1)
             follower = self._follower(fresh, old, report)
@@ -323,7 +323,7 @@ class Library:
     async def _prune(self, opened: OpenCollection, seq: int) -> None:
         try:
             await self._store.write(
-                lambda connection: collections.prune(connection, opened.stored.key, seq), Terms(bulk=True, frees=True)
+                lambda connection: collections.prune(connection, opened.stored.key, seq), Terms(frees=True)
             )
         except SensoriumError as error:  # The next flush tries again.
             log.warning("tombstones_not_pruned", collection=opened.stored.uid, error=error.message)

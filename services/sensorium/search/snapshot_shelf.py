@@ -14,8 +14,8 @@ from sensorium.search import collections, restoring, snapshot_file, snapshots
 from sensorium.search.collections import StoredCollection
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
-from sensorium.storage.write_lane import Terms
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 
 Report = Callable[[int], None]
 _LATEST = (1 << 63) - 1
