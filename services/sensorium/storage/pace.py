@@ -1,5 +1,7 @@
 """How fast work goes lately, so that a call which would come too late is refused before it starts."""
 
+# An estimate is some percent off: were calls taken up to their last moment, half of them would just come too late.
+USABLE_SHARE = 0.85
 _DECAY = 0.95  # by measurement: about the last twenty count
 
 

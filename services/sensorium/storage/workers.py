@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, ResourceExhausted
-from sensorium.storage.pace import Pace
+from sensorium.storage.pace import USABLE_SHARE, Pace
 
 T = TypeVar("T")
 SHORTEST_RETRY_SECONDS = 0.1
@@ -61,7 +61,7 @@ class Workers:
             )
         left = context.remaining()
         # While a thread is free, nothing is refused for what others took.
-        if left is not None and self._waiting >= self._threads and needed > left:
+        if left is not None and self._waiting >= self._threads and needed > USABLE_SHARE * left:
             raise DeadlineExceeded(
                 f"the call would wait about {needed:.1f} s for the {self._name} threads, but {left:.1f} s are left"
             )

@@ -9,7 +9,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 
 from sensorium.errors import DeadlineExceeded, ResourceExhausted, SensoriumError
-from sensorium.storage.pace import Pace
+from sensorium.storage.pace import USABLE_SHARE, Pace
 from sensorium.storage.write_lane import Change, Terms, Waiting, WriteLane
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Writer:
             return
         ahead = sum(each.rows for bulk, each in self._lanes.items() if terms.bulk or not bulk)
         left, needed = terms.deadline - time.monotonic(), self._pace.seconds_for(ahead + terms.size)
-        if ahead and needed > left:
+        if ahead and needed > USABLE_SHARE * left:
             raise DeadlineExceeded(f"the write would take about {needed:.1f} s, but {left:.1f} s are left")
 
     async def _commit_all(self) -> None:
