@@ -25,7 +25,7 @@ from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.address import check_bindable
-from sensorium.rpc.backend import follow_health
+from sensorium.rpc.backend import follow_channel
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
@@ -205,9 +205,11 @@ class Parts:
         return TagClient(await self._channel(target, TAG_REPEATABLE, "sensorium.v1.TagService", TAG))
 
     async def _channel(self, target: str, repeatable: Repeatable, service: str, check: str) -> Channel:
-        """Open a channel to a role, whose health decides over `check`."""
-        channel = await self._resources.enter_async_context(channel_to_role(target, repeatable, self.settings.mesh))
-        await self._follow(follow_health(channel, service, self.readiness, check))
+        """Open a channel to a role; `check` passes while one of its servers says that `service` is SERVING."""
+        channel = await self._resources.enter_async_context(
+            channel_to_role(target, repeatable, self.settings.mesh, service)
+        )
+        await self._follow(follow_channel(channel, service, self.readiness, check))
         return channel
 
     def _target(self, section: str, target: str) -> str:

@@ -31,6 +31,7 @@ from sensorium.search.reembedding_check import check_driver, check_reembedding
 from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 _LATEST = (1 << 63) - 1
@@ -253,7 +254,7 @@ class JobRunner:
     async def _end(self, running: _Running, state: JobState, error: SensoriumError | None) -> CollectionJob:
         done = max(running.progress.done, running.job.done_count)
         ended = replace(running.job, state=state, error=error, done_count=done)
-        stored = await self._store.write(lambda connection: jobs.note(connection, ended))
+        stored = await self._store.write(lambda connection: jobs.note(connection, ended), Terms(frees=True))
         log.info("job_ended", job=str(stored.name), state=stored.state.value, done=done)
         running.job = stored
         self._running.pop(stored.name.id, None)
