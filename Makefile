@@ -69,6 +69,10 @@ test: model ## Runs the unit, contract and end-to-end tests
 	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: test-faults
+test-faults: model ## Kills every role, and replaces replicas under load (some minutes; `make test` does the quick ones)
+	@$(BIN)/pytest tests/e2e -m slow $(ARGS)
+
 .PHONY: test-parity
 test-parity: model .venv-parity/.synced ## Compares the model with its reference implementation (needs torch)
 	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
@@ -104,6 +108,7 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_search.py
 	@$(BIN)/python tests/perf/bench_keys.py
 	@$(BIN)/python tests/perf/bench_filters.py
+	@$(BIN)/python tests/perf/bench_overload.py
 
 .PHONY: bench-peers
 bench-peers: model .venv-peers/.synced ## Compares search with its peers, side by side (half an hour)

@@ -23,10 +23,11 @@ from sensorium.errors import InvalidArgument
 from sensorium.gateway.http.families import http_front
 from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.limits import Limits
+from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.address import check_bindable
-from sensorium.rpc.backend import follow_health
+from sensorium.rpc.backend import follow_channel
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
@@ -169,6 +170,7 @@ class Parts:
                 tagger = await self._tagger(embedder)
                 self._public = embedder
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
+                await self._resources.enter_async_context(Reembedding(embedder, embedding))
                 return [
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
@@ -226,9 +228,11 @@ class Parts:
         return TagClient(await self._channel(target, TAG_REPEATABLE, "sensorium.v1.TagService", TAG))
 
     async def _channel(self, target: str, repeatable: Repeatable, service: str, check: str) -> Channel:
-        """Open a channel to a role, whose health decides over `check`."""
-        channel = await self._resources.enter_async_context(channel_to_role(target, repeatable, self.settings.mesh))
-        await self._follow(follow_health(channel, service, self.readiness, check))
+        """Open a channel to a role; `check` passes while one of its servers says that `service` is SERVING."""
+        channel = await self._resources.enter_async_context(
+            channel_to_role(target, repeatable, self.settings.mesh, service)
+        )
+        await self._follow(follow_channel(channel, service, self.readiness, check))
         return channel
 
     def _target(self, section: str, target: str) -> str:

@@ -11,7 +11,7 @@ from sensorium.model.access import Named, Rule
 from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import EmbedRequest, EmbedResponse, ModelInfo
-from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.job import CollectionJob, Driven, JobRequest, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, TagDefinitionName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -127,6 +127,14 @@ class Searcher(Protocol):
 
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended. Raises NotFound."""
+        ...
+
+    async def drive_job(self, driver: str, driven: Driven | None = None) -> Driven | None:
+        """Report on the re-embedding that `driver` drives, and return it as it is; or ask for one that nobody drives.
+
+        Raises:
+            FailedPrecondition: STATE_UNFIT: another drives the job.
+        """
         ...
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:

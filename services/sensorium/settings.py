@@ -55,10 +55,19 @@ class GrpcSettings(Section):
     host: str = "127.0.0.1"
     port: Port = 50051
     max_message_bytes: int = Field(32 * MEBIBYTE, description="The largest message, in and out.")
-    max_concurrent_calls: int = Field(1024, description="Calls at work; beyond it RESOURCE_EXHAUSTED.")
+    max_concurrent_calls: int = Field(1024, ge=1, description="Calls at work; beyond it RESOURCE_EXHAUSTED.")
+    max_bulk_calls: int = Field(
+        512, ge=1, description="Streams and bulk calls among them, so that others find room; beyond it the same."
+    )
     max_deadline_seconds: float = Field(120, description="A call without a deadline, or with a longer one, gets this.")
     max_stream_seconds: float = Field(3600, description="The same for a stream, in either direction.")
-    drain_seconds: float = Field(15, description="How long running calls may finish after SIGTERM.")
+    notice_seconds: float = Field(
+        0.5, ge=0, description="After SIGTERM, how long calls are still taken from those who watch our health."
+    )
+    drain_seconds: float = Field(15, description="How long running calls may finish after that.")
+    min_ping_seconds: float = Field(
+        5, gt=0, description="Between a client's pings; one that pings more often is disconnected."
+    )
     tls: TlsSettings = Field(TlsSettings(), description="What a gateway shows its callers; for roles see `mesh.tls`.")
 
 
@@ -110,11 +119,13 @@ class KeySettings(Section):
 
 
 class MeshSettings(Section):
-    """How a gateway and the roles behind it know each other."""
+    """How a gateway and the roles behind it know each other, and notice when the other is gone."""
 
     token: SecretStr = Field(SecretStr(""), description="The secret that they share.")
     token_file: Path | None = Field(None, description="The file that holds it instead.")
     tls: TlsSettings = Field(TlsSettings(), description="What they show each other.")
+    ping_seconds: float = Field(10, gt=0, description="Between pings to a role; its `grpc.min_ping_seconds` is less.")
+    ping_timeout_seconds: float = Field(5, gt=0, description="A role that leaves a ping unanswered so long is gone.")
 
 
 class ObjectStoreSettings(Section):
@@ -188,7 +199,12 @@ class SearchSettings(Section):
     max_attributes_bytes: int = Field(64 * KIBIBYTE, description="All attributes of one document, as JSON.")
     max_string_bytes: int = Field(32 * KIBIBYTE, description="One text in an attribute.")
     max_list_items: int = Field(256, description="Texts in one attribute.")
-    queue_documents: int = Field(65_536, description="Documents that wait to be written; beyond it RESOURCE_EXHAUSTED.")
+    queue_documents: int = Field(
+        65_536, description="Documents that wait to be written in one lane; beyond it RESOURCE_EXHAUSTED."
+    )
+    min_free_bytes: int = Field(
+        256 * MEBIBYTE, ge=0, description="Kept free on the disk; with less, writes are RESOURCE_EXHAUSTED."
+    )
     queue_searches: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     search_threads: int = Field(4, description="Reads at work at once.")
     flush_after: int = Field(20_000, description="Changes after which an index is flushed to disk.")
@@ -209,6 +225,9 @@ class TagSettings(Section):
     max_display_name_chars: int = Field(256, description="Characters of a definition's display name.")
     max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
     queue_writes: int = Field(1024, description="Writes that wait; beyond it RESOURCE_EXHAUSTED.")
+    min_free_bytes: int = Field(
+        16 * MEBIBYTE, ge=0, description="Kept free on the disk; with less, writes are RESOURCE_EXHAUSTED."
+    )
     queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     read_threads: int = Field(2, description="Reads at work at once.")
     cache_bytes: int = Field(

@@ -13,7 +13,7 @@ from sensorium.gateway.keys.ring import opened_ring
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
 from sensorium.ports import Guard
 from sensorium.rpc.address import is_loopback
-from sensorium.rpc.channel import Channel, Repeatable, open_channel
+from sensorium.rpc.channel import Channel, Pings, Repeatable, open_channel
 from sensorium.rpc.channel_tls import channel_credentials
 from sensorium.rpc.mesh_token import mesh_token
 from sensorium.rpc.role_guard import MESH_HEADER, RoleGuard
@@ -68,12 +68,18 @@ def shown_to_callers(settings: Settings) -> ServerCredentials | None:
     return server_credentials(tls.certificate, tls.key, tls.ca) if tls.certificate and tls.key else None
 
 
-def channel_to_role(target: str, repeatable: Repeatable, settings: MeshSettings) -> Channel:
-    """Return a channel to a role of this mesh, which shows that we belong to it. Raises FailedPrecondition."""
+def channel_to_role(target: str, repeatable: Repeatable, settings: MeshSettings, service: str) -> Channel:
+    """Return a channel to those servers of a role on which `service` is SERVING; it shows that we belong to the mesh.
+
+    Raises:
+        FailedPrecondition: A file of a token or of TLS cannot be used.
+    """
     token, tls = mesh_token(settings), settings.tls
     return open_channel(
         target,
         repeatable=repeatable,
         credentials=channel_credentials(tls.ca, tls.certificate, tls.key) if tls.ca else None,
         headers={MESH_HEADER: token} if token else {},
+        health_service=service,
+        pings=Pings(settings.ping_seconds, settings.ping_timeout_seconds),
     )

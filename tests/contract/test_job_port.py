@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,17 @@ from sensorium.errors import (
     Reason,
     SensoriumError,
 )
-from sensorium.model.job import CollectionJob, JobRequest, JobState, ReindexWork, RestoreWork, SnapshotWork, Work
+from sensorium.model.job import (
+    CollectionJob,
+    Driven,
+    JobRequest,
+    JobState,
+    ReembedWork,
+    ReindexWork,
+    RestoreWork,
+    SnapshotWork,
+    Work,
+)
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName
 from sensorium.ports import Searcher
 from sensorium.rpc.channel import open_channel
@@ -149,6 +160,27 @@ async def test_what_cannot_be_done_is_refused_alike(searcher: Searcher) -> None:
         await refused(pages, InvalidArgument, Reason.FIELD_INVALID, "page_size")
     for pages in (searcher.list_jobs("default", "", 1, "x"), searcher.list_snapshots(NAME, 1, "x")):
         await refused(pages, InvalidArgument, Reason.PAGE_TOKEN_INVALID, "page_token")
+
+
+async def test_a_reembedding_is_handed_out_reported_on_and_ended(searcher: Searcher) -> None:
+    assert await searcher.drive_job("one") is None
+    job = await searcher.create_job(JobRequest(NAME, ReembedWork("letters", "copy", "text", "live")))
+    assert await searcher.drive_job("one") == Driven(job)
+    told = replace(job, state=JobState.RUNNING, done_count=3, failed_count=1, total_count=20)
+    assert await searcher.drive_job("one", Driven(told, "here")) == Driven(told, "here")
+    assert await searcher.get_job(job.name) == told
+    await refused(searcher.drive_job("two", Driven(told)), FailedPrecondition, Reason.STATE_UNFIT)
+    await refused(searcher.drive_job(""), InvalidArgument, Reason.FIELD_INVALID, "driver")
+    gone = Driven(replace(job, name=JobName(NAME, "j0")))
+    await refused(searcher.drive_job("one", gone), NotFound, Reason.RESOURCE_NOT_FOUND)
+    failed = replace(told, state=JobState.FAILED, error=DataLoss("the model forgot"))
+    ended = await searcher.drive_job("one", Driven(failed))
+    assert ended
+    assert (ended.job.state, ended.job.done_count, type(ended.job.error)) == (JobState.FAILED, 3, DataLoss)
+    assert await searcher.drive_job("one") is None
+    again = await searcher.drive_job("one", Driven(told))
+    assert again
+    assert again.job.state is JobState.FAILED
 
 
 async def test_names_and_work_are_needed(stub: Any) -> None:

@@ -114,3 +114,17 @@ def sensorium(*arguments: str) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_collection_is_embedded_again_by_the_mesh(mesh: MeshProcess) -> None:
+    texts = ("a red bicycle", "a blue car", "my tax return is late")
+    with Client(mesh.grpc_address) as client:
+        client.create_collection("own", dimension=2)
+        documents = [Document(text, vector=np.ones(2, np.float32), attributes={"text": text}) for text in texts]
+        client.upsert("own", documents).raise_for_errors()
+        job = client.reembed("own", "again", model="all-minilm-l6-v2", source_attribute="text", alias="current")
+        assert (job.state, job.done_count) == (JobState.SUCCEEDED, 3)
+        assert next(iter(client.search("current", "two wheels and pedals", top_k=1))).document.id == texts[0]
+        client.delete_alias("current")
+        for each in ("own", "again"):
+            client.delete_collection(each, force=True)

@@ -101,7 +101,7 @@ async def framed(
 ) -> AsyncIterator[Framed]:
     """Serve EmbedService on a free port; `settings` are GrpcSettings'."""
     servicer, readiness, registry = ScriptedServicer(behaviour), Readiness(), CollectorRegistry()
-    limits = GrpcSettings(**{"port": 0, "drain_seconds": 0.2, **settings})
+    limits = GrpcSettings(**{"port": 0, "drain_seconds": 0.2, "notice_seconds": 0, **settings})
     services = [embed_service(servicer, needs), *others]
     async with RpcServer(limits, services, readiness, CallMetrics(registry), guard=guard) as server:
         yield Framed(server, servicer, readiness, registry)

@@ -79,6 +79,17 @@ class MeshProcess:
             self.process.kill()
             raise AssertionError(f"it did not stop; the log ends with:\n{self.log.read_text()[-4000:]}") from None
 
+    def connections(self) -> int:
+        """Return how many connections its gRPC port has (https://docs.kernel.org/networking/proc_net_tcp.html)."""
+        ours = f":{int(self.grpc_address.rpartition(':')[2]):04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(local.endswith(ours) and state == "01" for _, local, _, state, *_ in rows)
+
+    def memory_bytes(self) -> int:
+        """Return its resident memory, without that of processes below it."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
+
     def triton(self) -> int:
         """Return the process id of its Triton server."""
         for child in self.descendants():

@@ -17,7 +17,7 @@ AnyName = Annotated[str, typer.Argument(metavar="[COLLECTION]", help="The collec
 NewName = Annotated[str, typer.Argument(metavar="NEW_COLLECTION", help="The new collection's id.", show_default=False)]
 Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.", show_default=False)]
 NewModel = Annotated[str, typer.Option("--model", help="The model to embed with.", show_default=False)]
-Source = Annotated[str, typer.Option("--from", help="The attribute that holds the text.", show_default=False)]
+Source = Annotated[str, typer.Option("--from", help="The attribute that holds the text, or a URI.", show_default=False)]
 NewAlias = Annotated[str, typer.Option("--alias", help="What to point at the new collection, if nothing failed.")]
 Model = Annotated[str, typer.Option(help="The model whose vectors it holds; without one, give --dimension.")]
 Dimension = Annotated[int, typer.Option(min=0, help="The dimension of its vectors; 0 means the model's own.")]
@@ -171,33 +171,24 @@ def reembed(
     source: Source,
     alias: NewAlias = "",
 ) -> None:
-    """Embed the texts of a collection with another model into a new one, and point an alias at that when all is in.
+    """Embed a collection with another model into a new one, and point an alias at that when all is in.
 
-    A repeat goes on where it was, for writing a document twice is harmless.
+    The mesh does it, and goes on after a restart; Ctrl-C stops watching alone.
 
     [green]sensorium collection reembed garage garage-2 --model bge-m3 --from text --alias live[/]
     """
-    from sensorium.cli.progress import progress
+    from sensorium.cli.progress import followed
 
-    with session.client() as client:
-        total = client.get_collection(collection).document_count
-        with progress(session.output, new_collection, total) as advance:
-            report = client.reembed(
-                collection,
-                new_collection,
-                model=model,
-                source_attribute=source,
-                alias=alias,
-                on_batch=lambda batch: advance(batch.document_count),
-            )
-    for each in report.errors:
-        session.output.fail(each.error, document=each.id)
-    session.output.show(
-        {"written": report.written_count, "failed": len(report.errors)},
-        f"{report.written_count:,} documents are in {new_collection}",
-    )
-    if report.errors:
-        raise typer.Exit(1)
+    with session.client() as client, followed(session.output, new_collection) as follow:
+        job = client.reembed(
+            collection,
+            new_collection,
+            model=model,
+            source_attribute=source,
+            alias=alias,
+            on_change=lambda job: follow(job.done_count + job.failed_count, job.total_count),
+        )
+    session.output.show(job, f"{job.done_count:,} documents are in {new_collection}")
 
 
 def _declared(attributes: list[str] | None) -> "list[AttributeField]":

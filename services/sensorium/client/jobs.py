@@ -2,21 +2,26 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from sensorium.client.calling import Caller
 from sensorium.client.connection import Backends
-from sensorium.client.documents import Document
 from sensorium.client.paging import each_of
-from sensorium.client.upserts import UpsertReport
-from sensorium.errors import DeadlineExceeded, FailedPrecondition, NotFound, Reason, Unavailable
-from sensorium.model.collection import Alias, AttributeField, Collection
-from sensorium.model.job import CollectionJob, JobRequest, ReindexWork, RestoreWork, Snapshot, SnapshotWork, Work
+from sensorium.errors import DeadlineExceeded, Unavailable
+from sensorium.model.job import (
+    CollectionJob,
+    JobRequest,
+    ReembedWork,
+    ReindexWork,
+    RestoreWork,
+    Snapshot,
+    SnapshotWork,
+    Work,
+)
 from sensorium.model.names import CollectionName, JobName, SnapshotName
 from sensorium.model.search import Page
 
 PAGE_SIZE = 100
-BATCH_ITEMS = 256
 _WATCHES = 5
 _PAUSE_SECONDS = 1.0
 
@@ -39,28 +44,6 @@ class JobMethods(ABC):
 
     @abstractmethod
     def _name(self, collection: str) -> CollectionName: ...
-
-    @abstractmethod
-    async def get_collection(self, collection: str) -> Collection:
-        """Return one collection."""
-
-    @abstractmethod
-    async def create_collection(
-        self, collection: str, *, model: str = "", description: str = "", attributes: Sequence[AttributeField] = ()
-    ) -> Collection:
-        """Create a collection."""
-
-    @abstractmethod
-    def documents(self, collection: str) -> AsyncIterator[Document]:
-        """Yield the documents of a collection."""
-
-    @abstractmethod
-    async def upsert(self, collection: str, documents: Iterable[Document]) -> UpsertReport:
-        """Create or replace documents."""
-
-    @abstractmethod
-    async def set_alias(self, alias: str, collection: str) -> Alias:
-        """Point an alias at a collection."""
 
     async def reindex(self, collection: str, *, on_change: OnJob = _to_nobody) -> CollectionJob:
         """Build the index of a collection again, and wait for it; searches and writes go on.
@@ -127,14 +110,14 @@ class JobMethods(ABC):
         return self._watched(JobName(self._name(collection), job))
 
     async def _watched(self, name: JobName) -> AsyncIterator[CollectionJob]:
-        faults = 0
+        faults, ended = 0, False
         while True:
             try:
                 async for each in self._backends.searcher.watch_job(name):
-                    faults = 0
+                    faults, ended = 0, each.state.ended
                     yield each
-                    if each.state.ended:
-                        return
+                if ended:
+                    return
             except (Unavailable, DeadlineExceeded):
                 faults += 1
                 if faults > _WATCHES:
@@ -149,50 +132,28 @@ class JobMethods(ABC):
         model: str,
         source_attribute: str,
         alias: str = "",
-        on_batch: Callable[[UpsertReport], None] | None = None,
-    ) -> UpsertReport:
-        """Embed the documents of a collection with another model into a new one, and point an alias at that.
+        on_change: OnJob = _to_nobody,
+    ) -> CollectionJob:
+        """Embed the documents of a collection with another model into a new one, point an alias at it, and wait.
 
-        A repeat goes on with the new collection: writing a document twice is harmless. Writes to the old collection
-        meanwhile may be missed; repeat it until there are none, then switch.
+        What is written to the old collection meanwhile is looked at once more at the end; what is deleted from it stays
+        in the new one.
 
         Args:
             collection: What is read.
-            new_collection: What is made, with the same declared attributes, or filled further.
+            new_collection: The id of what is made, with the same declared attributes.
             model: Embeds the documents.
-            source_attribute: The attribute that holds the text of a document.
-            alias: What to point at the new collection; not when a document failed.
-            on_batch: Called with the outcome of each batch.
+            source_attribute: The attribute that holds the text of a document, or the URI of its image or sound.
+            alias: The id of what to point at the new collection when every document is in; may be empty.
+            on_change: Told whenever the job changes.
 
         Raises:
-            FailedPrecondition: The new collection is there with another model.
+            AlreadyExists: The new collection exists.
+            NotFound: There is no such collection or model.
+            FailedPrecondition: Documents could not be embedded: the others are in the new collection, no alias was set.
         """
-        old = await self._call(lambda: self._backends.searcher.get_collection(self._name(collection)))
-        await self._prepare(old, new_collection, model)
-        reports: list[UpsertReport] = []
-        async for batch in _batches(self.documents(collection)):
-            report = await self.upsert(new_collection, [_with_text(each, source_attribute) for each in batch])
-            reports.append(report)
-            if on_batch:
-                on_batch(report)
-        joined = UpsertReport.joined(reports)
-        if alias and not joined.errors:
-            await self.set_alias(alias, new_collection)
-        return joined
-
-    async def _prepare(self, old: Collection, new_collection: str, model: str) -> None:
-        """Make the new collection, or check that what is there will do."""
-        try:
-            found = await self.get_collection(new_collection)
-        except NotFound:
-            description, attributes = old.description, old.attributes
-            await self.create_collection(new_collection, model=model, description=description, attributes=attributes)
-            return
-        if found.model != model:
-            raise FailedPrecondition(
-                f"the collection {new_collection!r} holds vectors of {found.model or 'no model'!r}, not {model!r}",
-                reason=Reason.MODEL_MISMATCH,
-            )
+        work = ReembedWork(model, new_collection, source_attribute, alias)
+        return await self._done(self._name(collection), work, on_change)
 
     async def _done(self, collection: CollectionName, work: Work, on_change: OnJob) -> CollectionJob:
         job = await self._call(lambda: self._backends.searcher.create_job(JobRequest(collection, work)))
@@ -203,25 +164,3 @@ class JobMethods(ABC):
         if job.error:
             raise job.error
         return job
-
-
-async def _batches(documents: AsyncIterator[Document]) -> AsyncIterator[list[Document]]:
-    batch: list[Document] = []
-    async for each in documents:
-        batch.append(each)
-        if len(batch) == BATCH_ITEMS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _with_text(document: Document, attribute: str) -> Document:
-    """Return what is to be written of a document that was read; without a text it is refused as one without content."""
-    text = document.attributes.get(attribute)
-    return Document(
-        document.id,
-        text if isinstance(text, str) else "",
-        tags=document.tags,
-        attributes=document.attributes,
-    )

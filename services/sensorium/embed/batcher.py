@@ -24,6 +24,10 @@ from sensorium.model.embedding import Priority
 
 _BULK_EVERY = 8
 _SMALLEST_SPLIT = 4  # a batch is split no further than to this part of the token budget
+# Of two calls that take turns from the first moment on, the shorter is delayed by at most its own length.
+_TURNS = 2
+# An estimate is some percent off: were calls taken up to their last moment, half of them would just come too late.
+_USABLE_SHARE = 0.85
 _RETRY_SECONDS = (0.05, 30.0)
 _UNKNOWN_RETRY_SECONDS = 1.0
 
@@ -169,8 +173,8 @@ class Batcher(Generic[Payload]):
             return
         if left <= 0:
             raise DeadlineExceeded(f"the deadline had passed when the {self._limits.unit} were ready for the model")
-        needed = self._seconds_needed(work, priority, left)
-        if needed > left:
+        needed = self._seconds_needed(work, priority, _USABLE_SHARE * left)
+        if needed > _USABLE_SHARE * left:
             raise DeadlineExceeded(
                 f"the {self._limits.unit} would take about {needed:.1f} s, but {left:.1f} s are left"
             )
@@ -178,15 +182,17 @@ class Batcher(Generic[Payload]):
     def _seconds_needed(self, work: Work[Payload], priority: Priority, enough: float) -> float:
         """Return how long `work` would take at least; 0 when that is unknown, a rough bound when below `enough`.
 
-        Calls take turns, so each that waits delays `work` by no more tokens than `work` has itself.
+        Calls take turns, so each that waits delays `work` by no more tokens than `work` has itself. It counts with all
+        it brought, whatever is left of it: under load another comes in its place as soon as it is done.
         """
         own = sum(item.length for item in work.items)
+        running = sum(batch.tokens for batch in self._running.values())
         ahead = [lane for each, lane in self._lanes.items() if each in {priority, Priority.INTERACTIVE}]
-        rough = self._throughput.seconds_for(own + sum(lane.tokens for lane in ahead))
-        if rough is None or rough <= enough:
+        rough = self._throughput.seconds_for(own + running + sum(lane.tokens for lane in ahead))
+        if rough is None or rough <= enough / _TURNS:
             return rough or 0.0
-        delays = sum(min(own, other.waiting_tokens) for lane in ahead for other in lane.works())
-        return self._throughput.seconds_for(own + delays) or 0.0
+        delays = sum(min(own, other.tokens) for lane in ahead for other in lane.works())
+        return self._throughput.seconds_for(own + running + delays) or 0.0
 
     def _fill(self) -> None:
         """Let batches leave while there are free slots."""

@@ -36,6 +36,7 @@ class Work(Generic[Payload]):
         variables: The context variables of the call, so that a trace goes on in the batches made for it.
         arrived: When it came, on `time.monotonic`'s clock.
         started: When the first of its parts left the queue; None before that.
+        tokens: How much it is, in the unit of the batcher.
         waiting_tokens: How much of it still waits, in the unit of the batcher.
         done: Set when every part has its outcome.
     """
@@ -47,6 +48,7 @@ class Work(Generic[Payload]):
     items: list[Item[Payload]] = field(default_factory=list)
     outcomes: list[Row | SensoriumError | None] = field(default_factory=list)
     started: float | None = None
+    tokens: int = 0
     waiting_tokens: int = 0
     missing: int = 0
     _next: int = 0
@@ -56,6 +58,7 @@ class Work(Generic[Payload]):
         self.items.append(Item(self, len(self.items), payload, length))
         self.outcomes.append(None)
         self.missing += 1
+        self.tokens += length
 
     def first_waiting(self) -> Item[Payload]:
         """Return the oldest part that still waits; there must be one."""

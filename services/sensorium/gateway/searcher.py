@@ -15,7 +15,7 @@ from sensorium.model.collection import Alias, Collection, CollectionSpec, Collec
 from sensorium.model.content import Content
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import Embedding, EmbedRole, Timings
-from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.job import CollectionJob, Driven, JobRequest, ReembedWork, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -135,7 +135,14 @@ class EmbeddingSearcher:
         await self._searcher.delete_alias(name)
 
     async def create_job(self, request: JobRequest) -> CollectionJob:
-        """Start long work on a collection. Raises AlreadyExists when such work has not ended."""
+        """Start long work on a collection; the model of a re-embedding must be served.
+
+        Raises:
+            AlreadyExists: Such work has not ended, or what it would make exists.
+            NotFound: There is no such collection, snapshot or model.
+        """
+        if isinstance(request.work, ReembedWork):
+            await self._embedder.model(request.work.model)
         return await self._searcher.create_job(request)
 
     async def get_job(self, name: JobName) -> CollectionJob:
@@ -153,6 +160,10 @@ class EmbeddingSearcher:
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job whenever it changes, until it has ended."""
         return self._searcher.watch_job(name)
+
+    async def drive_job(self, driver: str, driven: Driven | None = None) -> Driven | None:
+        """Report on a job that `driver` drives, or ask for one."""
+        return await self._searcher.drive_job(driver, driven)
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
         """Return a page of the snapshots of a collection, latest first."""

@@ -93,6 +93,19 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Driven:
+    """A job that a gateway drives.
+
+    Attributes:
+        job: The job.
+        position: Where whoever takes over goes on; empty for the start.
+    """
+
+    job: CollectionJob
+    position: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A copy of a collection at one moment.
 

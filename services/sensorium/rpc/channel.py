@@ -5,6 +5,7 @@ Triton is not called through it: its full queue says UNAVAILABLE, which this cha
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import grpc
@@ -16,15 +17,30 @@ MAX_MESSAGE_BYTES = 32 << 20
 Channel = aio.Channel
 Repeatable = Mapping[str, Sequence[str]]
 
+
+@dataclass(frozen=True, slots=True)
+class Pings:
+    """How a channel notices a server that is connected and does not answer.
+
+    Attributes:
+        every: Seconds without a word from it, after which it is asked whether it lives.
+        timeout: Seconds after which it is taken for dead; calls under way are then UNAVAILABLE.
+    """
+
+    every: float = 30
+    timeout: float = 10
+
+
 _OPTIONS = (
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A channel that nobody calls for half an hour would forget which servers are healthy.
+    ("grpc.client_idle_timeout_ms", 2**31 - 1),
     ("grpc.http2.max_pings_without_data", 0),
     # A server that restarts is found again in moments, not after gRPC's usual second and more.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # How long a connection may take to be made, whatever the name says.
+    ("grpc.min_reconnect_backoff_ms", 1_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
     # Looks up names again as soon as a replica went away.
     ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 )
@@ -47,6 +63,7 @@ def open_channel(
     credentials: grpc.ChannelCredentials | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
     max_message_bytes: int = MAX_MESSAGE_BYTES,
+    pings: Pings = Pings(),
 ) -> aio.Channel:
     """Return a channel to `target`; nothing is sent before the first call. Use it as an async context manager.
 
@@ -61,9 +78,15 @@ def open_channel(
         credentials: For TLS; None is plain text.
         headers: Sent with every call, beside our own.
         max_message_bytes: The largest message, in and out.
+        pings: How a server that hangs is noticed.
     """
     options = (
         *_OPTIONS,
+        ("grpc.keepalive_time_ms", round(pings.every * 1e3)),
+        ("grpc.keepalive_timeout_ms", round(pings.timeout * 1e3)),
+        # gRPC measures bandwidth by pings of its own. While one is out, which by default may take a minute, it sends
+        # none to keep alive: a server that hangs right after an answer would not be noticed.
+        ("grpc.http2.ping_timeout_ms", round(pings.timeout * 1e3)),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.service_config", json.dumps(_service_config(repeatable or {}, health_service))),

@@ -22,11 +22,15 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     Args:
         readiness: The checks.
         needs: The checks that each service needs, by full name. The empty name stands for the server and needs all.
+
+    Attributes:
+        watchers: How many follow it now.
     """
 
     def __init__(self, readiness: Readiness, needs: Mapping[str, Collection[str]]) -> None:
         self._readiness = readiness
         self._needs: dict[str, Collection[str] | None] = {"": None, **needs}
+        self.watchers = 0
 
     async def Check(self, request: Any, rpc: Any) -> Any:  # noqa: N802
         """Return the status of one service. Codes: NOT_FOUND."""
@@ -38,11 +42,15 @@ class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     async def Watch(self, request: Any, rpc: Any) -> AsyncIterator[Any]:  # noqa: N802, ARG002
         """Return the status of one service now and whenever it changes."""
         last = None
-        async for _ in self._readiness.changes():
-            status = self._status(request.service)
-            if status != last:
-                last = status
-                yield health_pb2.HealthCheckResponse(status=status)
+        self.watchers += 1
+        try:
+            async for _ in self._readiness.changes():
+                status = self._status(request.service)
+                if status != last:
+                    last = status
+                    yield health_pb2.HealthCheckResponse(status=status)
+        finally:
+            self.watchers -= 1
 
     def _status(self, service: str) -> int:
         if service not in self._needs:

@@ -1,5 +1,6 @@
 """The life of a gRPC server: it listens, serves in the frame, tells its health, and drains before it ends."""
 
+import asyncio
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -67,6 +68,7 @@ class RpcServer:
         self._frame = Frame(settings, self.admission, self.reporter, guard)
         metrics.count_with(lambda: len(self.admission))
         self._server: aio.Server
+        self._health: HealthServicer
         self.address = ""
 
     async def __aenter__(self) -> Self:
@@ -84,8 +86,13 @@ class RpcServer:
         await self.drain()
 
     async def drain(self) -> None:
-        """Refuse new calls, give running ones `drain_seconds`, and stop. Health says NOT_SERVING meanwhile."""
+        """Say NOT_SERVING, then refuse new calls, give running ones `drain_seconds`, and stop.
+
+        Those who watch our health get `notice_seconds` to go elsewhere, in which their calls are still taken.
+        """
         self._readiness.set(ACCEPTING, False, "shutting down")
+        if self._health.watchers:
+            await asyncio.sleep(self._settings.notice_seconds)
         await self.admission.drain(self._settings.drain_seconds)
         self._readiness.close()
         await self._server.stop(_LAST_RESPONSES_SECONDS)
@@ -96,7 +103,8 @@ class RpcServer:
             self._readiness.expect(check)
         for registration in self._services:
             registration.add(self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(self._readiness, needs), self._server)
+        self._health = HealthServicer(self._readiness, needs)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*needs, health, reflection.SERVICE_NAME), self._server)
 
@@ -120,10 +128,11 @@ def _options(settings: GrpcSettings) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # Clients may ping every 10 s, calls or not; more often closes their connection.
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        # Clients may ping, calls or not; more often closes their connection.
+        ("grpc.http2.min_ping_interval_without_data_ms", round(settings.min_ping_seconds * 1e3)),
         ("grpc.keepalive_permit_without_calls", 1),
         # Finds out about clients that vanished without a word.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
     ]

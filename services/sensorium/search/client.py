@@ -12,7 +12,7 @@ from sensorium.context import Stage
 from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.job import CollectionJob, JobRequest, Snapshot
+from sensorium.model.job import CollectionJob, Driven, JobRequest, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -29,7 +29,13 @@ from sensorium.ports import Searcher
 from sensorium.rpc.codec.change import change_to_proto, outcomes_from_proto
 from sensorium.rpc.codec.collection import alias_from_proto, collection_from_proto, spec_to_proto, update_to_proto
 from sensorium.rpc.codec.document import document_from_proto, result_from_proto, view_to_proto
-from sensorium.rpc.codec.job import job_from_proto, job_request_to_proto, snapshot_from_proto
+from sensorium.rpc.codec.job import (
+    drive_request_to_proto,
+    driven_from_proto,
+    job_from_proto,
+    job_request_to_proto,
+    snapshot_from_proto,
+)
 from sensorium.rpc.codec.search import (
     Faults,
     filter_to_proto,
@@ -67,7 +73,6 @@ REPEATABLE = {
         "CreateCollectionJob",
         "GetCollectionJob",
         "ListCollectionJobs",
-        "CancelCollectionJob",
         "ListSnapshots",
     )
 }
@@ -156,8 +161,16 @@ class SearchClient(Searcher):
 
     async def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job whenever it changes, until it has ended. Raises NotFound."""
-        async for response in self._stub.WatchCollectionJob(pb.WatchCollectionJobRequest(name=str(name))):
-            yield job_from_proto(response.job)
+        call = self._stub.WatchCollectionJob(pb.WatchCollectionJobRequest(name=str(name)))
+        try:
+            async for response in call:
+                yield job_from_proto(response.job)
+        finally:
+            call.cancel()
+
+    async def drive_job(self, driver: str, driven: Driven | None = None) -> Driven | None:
+        """Report on a job that `driver` drives, or ask for one. Raises FailedPrecondition when another drives it."""
+        return driven_from_proto(await self._stub.DriveCollectionJob(drive_request_to_proto(driver, driven)))
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
         """Return a page of the snapshots of a collection, latest first."""

@@ -43,6 +43,7 @@ async def embedded_search(
         threads=settings.search_threads,
         queue_reads=settings.queue_searches,
         queue_rows=settings.queue_documents,
+        min_free_bytes=settings.min_free_bytes,
     )
     async with store:
         library = Library(store, chosen, flush_after=settings.flush_after, optimise_after=settings.optimize_after)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
+from sqlalchemy import Connection
 
-from sensorium.errors import AlreadyExists, FailedPrecondition, Internal, Reason, SensoriumError, Unimplemented
+from sensorium.errors import AlreadyExists, FailedPrecondition, Internal, Reason, SensoriumError
 from sensorium.model.job import (
     CollectionJob,
+    Driven,
     JobRequest,
     JobState,
     ReembedWork,
@@ -22,11 +24,14 @@ from sensorium.model.job import (
 from sensorium.model.names import CollectionName, JobName, SnapshotName, check_id
 from sensorium.model.search import Page
 from sensorium.search import collections, jobs, snapshots
+from sensorium.search.leases import Leases
 from sensorium.search.library import Library
 from sensorium.search.progress import Progress, Stopped
+from sensorium.search.reembedding_check import check_driver, check_reembedding
 from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 _LATEST = (1 << 63) - 1
@@ -61,6 +66,7 @@ class JobRunner:
         self._slots = asyncio.Semaphore(slots)
         self._creating = asyncio.Lock()
         self._running: dict[str, _Running] = {}
+        self._leases = Leases()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -83,7 +89,6 @@ class JobRunner:
         Raises:
             AlreadyExists: Such work is under way, or what it would make exists.
             NotFound: There is no such collection or snapshot.
-            Unimplemented: The work is re-embedding, which a client drives.
         """
         async with self._creating:
             if repeated := await self._store.read(lambda connection: jobs.repeated(connection, request)):
@@ -124,9 +129,59 @@ class JobRunner:
             raise FailedPrecondition(
                 f"{name} has ended: it {job.state}", reason=Reason.STATE_UNFIT, metadata={"state": job.state.value}
             )
+        if isinstance(job.work, ReembedWork):  # Its driver learns of it by its next report.
+            return await self._end(running, JobState.CANCELLED, None)
         running.cancelled = True
         running.progress.stop()
         return running.job
+
+    async def drive(self, driver: str, driven: Driven | None) -> Driven | None:
+        """Take note of what `driver` reports on a re-embedding, and return it as it is; or hand one out.
+
+        Raises:
+            InvalidArgument: The driver or the position is too long, or empty.
+            NotFound: There is no such job.
+            FailedPrecondition: STATE_UNFIT: another drives it, or it is not a job to drive.
+        """
+        check_driver(driver, driven)
+        if driven is None:
+            return await self._hand_out(driver)
+        job = await self.get(driven.job.name)
+        running = self._running.get(job.name.id)
+        if running is None:
+            return Driven(job, driven.position)
+        if not (isinstance(job.work, ReembedWork) and self._leases.take(job.name.id, driver)):
+            raise FailedPrecondition(
+                f"another drives {job.name}", reason=Reason.STATE_UNFIT, metadata={"state": job.state.value}
+            )
+        return await self._note(running, driven)
+
+    async def _hand_out(self, driver: str) -> Driven | None:
+        waiting = (each.job for each in self._running.values() if isinstance(each.job.work, ReembedWork))
+        job = next((each for each in waiting if self._leases.take(each.name.id, driver)), None)
+        if job is None:
+            return None
+        return Driven(job, await self._store.read(lambda connection: jobs.position(connection, job.name)))
+
+    async def _note(self, running: _Running, driven: Driven) -> Driven:
+        told, name = driven.job, running.job.name
+        state = running.job.state if told.state.ended else JobState.RUNNING
+        self._tell(
+            name.id,
+            state=state,
+            done_count=told.done_count,
+            total_count=told.total_count,
+            failed_count=told.failed_count,
+        )
+        if told.state.ended:
+            return Driven(await self._end(running, told.state, told.error), driven.position)
+        job = running.job
+
+        def note(connection: Connection) -> CollectionJob:
+            jobs.keep_position(connection, name, driven.position)
+            return jobs.note(connection, job)
+
+        return Driven(await self._store.write(note), driven.position)
 
     async def watch(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""
@@ -158,13 +213,16 @@ class JobRunner:
                 await self._store.read(lambda connection: snapshots.read(connection, snapshot))
                 await self._store.read(lambda connection: collections.check_free(connection, target))
                 return work
-            case ReembedWork():
-                raise Unimplemented("job.reembed: `sensorium collection reembed` does it: see docs/storage.md")
+            case ReembedWork() as work:
+                await self._store.read(lambda connection: check_reembedding(connection, request.collection, work))
+                return work
 
     def _begin(self, job: CollectionJob) -> None:
         job_id = job.name.id
         running = _Running(job, Progress(lambda done: self._tell(job_id, done_count=done)), asyncio.Event())
         self._running[job_id] = running
+        if isinstance(job.work, ReembedWork):  # A gateway asks for it.
+            return
         task = asyncio.create_task(self._run(running), context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -193,14 +251,16 @@ class JobRunner:
             state, error = JobState.FAILED, Internal("the job could not be done")
         await self._end(running, state, error)
 
-    async def _end(self, running: _Running, state: JobState, error: SensoriumError | None) -> None:
-        done = running.progress.done
+    async def _end(self, running: _Running, state: JobState, error: SensoriumError | None) -> CollectionJob:
+        done = max(running.progress.done, running.job.done_count)
         ended = replace(running.job, state=state, error=error, done_count=done)
-        stored = await self._store.write(lambda connection: jobs.note(connection, ended))
+        stored = await self._store.write(lambda connection: jobs.note(connection, ended), Terms(frees=True))
         log.info("job_ended", job=str(stored.name), state=stored.state.value, done=done)
         running.job = stored
-        del self._running[stored.name.id]
+        self._running.pop(stored.name.id, None)
+        self._leases.end(stored.name.id)
         running.changed.set()
+        return stored
 
     async def _work(self, running: _Running) -> None:
         name, progress = running.job.name.collection, running.progress

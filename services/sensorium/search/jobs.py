@@ -9,7 +9,16 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, u
 
 from sensorium import errors
 from sensorium.errors import AlreadyExists, NotFound, Reason, SensoriumError
-from sensorium.model.job import CollectionJob, JobRequest, JobState, ReindexWork, RestoreWork, SnapshotWork, Work
+from sensorium.model.job import (
+    CollectionJob,
+    JobRequest,
+    JobState,
+    ReembedWork,
+    ReindexWork,
+    RestoreWork,
+    SnapshotWork,
+    Work,
+)
 from sensorium.model.names import CollectionName, JobName, SnapshotName
 from sensorium.search.tables import jobs
 from sensorium.storage import moments
@@ -85,8 +94,19 @@ def unfinished(connection: Connection) -> Sequence[CollectionJob]:
     return [_from_row(row) for row in connection.execute(select(jobs).where(_UNFINISHED).order_by(jobs.c.key))]
 
 
+def position(connection: Connection, name: JobName) -> str:
+    """Return where whoever drives a job goes on."""
+    found: str = connection.execute(select(jobs.c.position).where(jobs.c.id == name.id)).scalar_one()
+    return found
+
+
+def keep_position(connection: Connection, name: JobName, position: str) -> None:
+    """Write down where whoever drives a job goes on."""
+    connection.execute(update(jobs).where(jobs.c.id == name.id).values(position=position))
+
+
 def note(connection: Connection, job: CollectionJob) -> CollectionJob:
-    """Write down where a job stands."""
+    """Write down where a job stands, unless it has ended; return it as it is."""
     values = {
         "state": job.state.value,
         "done_count": job.done_count,
@@ -95,7 +115,7 @@ def note(connection: Connection, job: CollectionJob) -> CollectionJob:
         "error": _error_to_json(job.error) if job.error else None,
         "end_time": moments.now() if job.state.ended else None,
     }
-    connection.execute(update(jobs).where(jobs.c.id == job.name.id).values(values))
+    connection.execute(update(jobs).where(jobs.c.id == job.name.id, _UNFINISHED).values(values))
     return read(connection, job.name)
 
 
@@ -130,6 +150,8 @@ def _work_from_json(kind: str, stored: Mapping[str, Any]) -> Work:
             snapshot = stored["snapshot"]
             name = SnapshotName(CollectionName(**snapshot["collection"]), snapshot["id"])
             return RestoreWork(name, stored["collection_id"])
+        case "ReembedWork":
+            return ReembedWork(**stored)
         case _:
             return ReindexWork()
 

@@ -22,6 +22,7 @@ from sensorium.search.open_collection import OpenCollection
 from sensorium.search.standby import Standby
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -239,7 +240,7 @@ class Library:
         self._rebuilding.add(name)
         try:
             # What was asked for before has ended behind this: no tombstone goes that the fresh index has not seen.
-            await self._store.write(lambda _connection: None)
+            await self._store.write(lambda _connection: None, Terms(frees=True))
             stored = await self._store.read(lambda connection: collections.get(connection, name))
             fresh = replace(stored, index_generation=stored.index_generation + 1)
             follower = self._follower(fresh, old, report)
@@ -321,7 +322,9 @@ class Library:
 
     async def _prune(self, opened: OpenCollection, seq: int) -> None:
         try:
-            await self._store.write(lambda connection: collections.prune(connection, opened.stored.key, seq))
+            await self._store.write(
+                lambda connection: collections.prune(connection, opened.stored.key, seq), Terms(frees=True)
+            )
         except SensoriumError as error:  # The next flush tries again.
             log.warning("tombstones_not_pruned", collection=opened.stored.uid, error=error.message)
 

@@ -19,8 +19,8 @@ from sensorium.filters.printer import canonical
 from sensorium.model.collection import Alias, Collection, CollectionSpec, CollectionUpdate
 from sensorium.model.count_check import check_count
 from sensorium.model.document import Document, DocumentView
-from sensorium.model.embedding import Timings
-from sensorium.model.job import CollectionJob, JobRequest, RestoreWork, Snapshot
+from sensorium.model.embedding import Priority, Timings
+from sensorium.model.job import CollectionJob, Driven, JobRequest, RestoreWork, Snapshot
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, check_id
 from sensorium.model.search import (
     EVERY_DOCUMENT,
@@ -53,6 +53,7 @@ from sensorium.search.writes import DocumentWrites
 from sensorium.settings import SearchSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 InCollection = TypeVar("InCollection", JobName, SnapshotName)
 log = structlog.get_logger(__name__)
@@ -150,7 +151,9 @@ class SearchService:
                 when an alias stands for it.
         """
         name = self._aliases.resolve(name)
-        gone = await self._store.write(lambda connection: collections.mark_deleted(connection, name, force=force))
+        gone = await self._store.write(
+            lambda connection: collections.mark_deleted(connection, name, force=force), Terms.of_call(frees=True)
+        )
         await self._library.forget(gone)
         self._begin_chore(self._purge())
 
@@ -203,6 +206,14 @@ class SearchService:
     def watch_job(self, name: JobName) -> AsyncIterator[CollectionJob]:
         """Yield a job as it is, whenever it changes, until it has ended."""
         return self._jobs.watch(self._meant(name))
+
+    async def drive_job(self, driver: str, driven: Driven | None = None) -> Driven | None:
+        """Report on the re-embedding that `driver` drives, and return it as it is; or ask for one that nobody drives.
+
+        Raises:
+            FailedPrecondition: STATE_UNFIT: another drives the job.
+        """
+        return await self._unbroken.run(self._jobs.drive(driver, driven))
 
     async def list_snapshots(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
         """Return a page of the snapshots of a collection, latest first; it need not exist any more."""
@@ -275,7 +286,7 @@ class SearchService:
         check_count("documents", len(request.documents), self._limits.max_items)
         stored = await self._stored(request.collection)
         ranking.check_model(stored.collection, request.model, request.model_revision)
-        outcomes = await self._writes.put(stored, request.documents)
+        outcomes = await self._writes.put(stored, request.documents, bulk=request.priority is Priority.BULK)
         return UpsertResponse(tuple(outcomes), timings=_timings(started))
 
     async def upsert_stream(self, requests: AsyncIterator[UpsertRequest]) -> AsyncIterator[UpsertResponse]:
@@ -390,7 +401,7 @@ class SearchService:
         outcome: Collection | int = 0
         while isinstance(outcome, int):
             step = partial(change_step, wanted=update, most=self._limits.max_declared_attributes, after=outcome)
-            outcome = await self._store.write(step, declaring.CHUNK)
+            outcome = await self._store.write(step, Terms.of_call(declaring.CHUNK))
         await self._library.reread(update.name)
         return self._as_it_is(outcome)
 
@@ -402,7 +413,7 @@ class SearchService:
     async def _purge(self) -> None:
         """Remove what deleted collections left behind, little by little, so that no write waits long."""
         try:
-            while await self._store.write(lambda connection: collections.purge(connection, PURGE_SIZE)):
+            while await self._store.write(partial(collections.purge, limit=PURGE_SIZE), Terms(bulk=True, frees=True)):
                 pass
         except SensoriumError as error:  # The next start tries again.
             log.warning("collection_not_purged", error=error.message)

@@ -1,20 +1,27 @@
 """SearchService over gRPC."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import grpc
 
+from sensorium.errors import DeadlineExceeded, ResourceExhausted, SensoriumError, Unavailable
 from sensorium.model.count_check import check_count, check_excluded
 from sensorium.model.embedding import Priority
 from sensorium.model.names import AliasName, CollectionName, JobName, SnapshotName, parse_jobs_parent, parse_workspace
-from sensorium.model.search import Selection, UpsertRequest
+from sensorium.model.search import SearchResponse, Selection, UpsertRequest
 from sensorium.ports import Searcher
 from sensorium.rpc.codec.change import change_from_proto, outcomes_to_proto
 from sensorium.rpc.codec.collection import alias_to_proto, collection_to_proto, spec_from_proto, update_from_proto
 from sensorium.rpc.codec.document import document_to_proto, ids_from_names, result_to_proto, view_from_proto
-from sensorium.rpc.codec.job import job_request_from_proto, job_to_proto, snapshot_to_proto
+from sensorium.rpc.codec.job import (
+    driven_from_proto,
+    driven_to_proto,
+    job_request_from_proto,
+    job_to_proto,
+    snapshot_to_proto,
+)
 from sensorium.rpc.codec.search import (
     Faults,
     collection_from_parent,
@@ -31,6 +38,9 @@ from sensorium.rpc.status import to_status
 from sensorium.settings import SearchSettings
 from sensorium.v1 import search_service_pb2 as pb
 from sensorium.v1.search_service_pb2_grpc import SearchServiceServicer
+
+# What says of a search that it could not run now, not that it was wrong.
+_NOT_NOW = ResourceExhausted | DeadlineExceeded | Unavailable
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -173,6 +183,8 @@ class SearchServicer(SearchServiceServicer):
         check_count("requests", len(request.requests), self._limits.max_searches)
         searches, faults = searches_from_proto(request.requests)
         found = await self._searcher.batch_search(tuple(searches.values())) if searches else ()
+        if not faults:
+            _raise_if_none_ran(found)
         results = {
             index: found_to_proto(result, search.collection)
             for (index, search), result in zip(searches.items(), found, strict=True)
@@ -250,6 +262,14 @@ class SearchServicer(SearchServiceServicer):
         async for job in self._searcher.watch_job(JobName.parse(request.name)):
             yield pb.WatchCollectionJobResponse(job=job_to_proto(job))
 
+    async def DriveCollectionJob(  # noqa: N802
+        self,
+        request: pb.DriveCollectionJobRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.DriveCollectionJobResponse:
+        """Take over a re-embedding, or report on it."""
+        return driven_to_proto(await self._searcher.drive_job(request.driver, driven_from_proto(request)))
+
     async def ListSnapshots(self, request: pb.ListSnapshotsRequest, context: Context) -> pb.ListSnapshotsResponse:  # noqa: N802, ARG002
         """Return a page of snapshots."""
         parent = CollectionName.parse(request.parent, "parent")
@@ -262,3 +282,13 @@ class SearchServicer(SearchServiceServicer):
         """Delete a snapshot."""
         await self._searcher.delete_snapshot(SnapshotName.parse(request.name))
         return pb.DeleteSnapshotResponse()
+
+
+def _raise_if_none_ran(found: Sequence[SearchResponse | SensoriumError]) -> None:
+    """Raise the first error when no search could run now: the call then fails as one with a single search does."""
+    for each in found:
+        if not isinstance(each, _NOT_NOW):
+            return
+    for each in found:
+        if isinstance(each, SensoriumError):
+            raise each

@@ -15,6 +15,7 @@ from sensorium.search.collections import StoredCollection
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 
 Report = Callable[[int], None]
 _LATEST = (1 << 63) - 1
@@ -74,11 +75,11 @@ class SnapshotShelf:
         try:
             parts = snapshot_file.documents_of(snapshot)
             while rows := await self._workers.run(lambda: next(parts, None)):
-                await self._store.write(partial(restoring.load, collection=key, rows=rows), len(rows))
+                await self._store.write(partial(restoring.load, collection=key, rows=rows), Terms(len(rows), bulk=True))
                 report(len(rows))
             await self._store.write(lambda connection: collections.publish(connection, uid, target))
         except BaseException:
-            await self._store.write(lambda connection: collections.drop(connection, uid))
+            await self._store.write(lambda connection: collections.drop(connection, uid), Terms(frees=True))
             raise
 
     async def page(self, collection: CollectionName, page_size: int, page_token: str) -> Page[Snapshot]:
@@ -92,7 +93,7 @@ class SnapshotShelf:
 
     async def remove(self, name: SnapshotName) -> None:
         """Delete a snapshot. Raises NotFound."""
-        await self._store.write(lambda connection: snapshots.remove(connection, name))
+        await self._store.write(lambda connection: snapshots.remove(connection, name), Terms.of_call(frees=True))
         await self._workers.run(lambda: self._file(name).unlink(missing_ok=True))
 
     def _file(self, name: SnapshotName) -> Path:

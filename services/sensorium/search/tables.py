@@ -127,5 +127,7 @@ jobs = Table(
     Column("create_request", String, nullable=False),
     Column("create_time", Int64, nullable=False),
     Column("end_time", Int64),
+    # Where whoever drives a re-embedding goes on.
+    Column("position", String, nullable=False, server_default=""),
     Index("jobs_by_collection", "workspace", "collection", "key"),
 )

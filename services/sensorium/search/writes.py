@@ -16,6 +16,7 @@ from sensorium.search.unbroken import Unbroken
 from sensorium.settings import SearchSettings
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 
 DELETE_SIZE = 1000
 
@@ -43,8 +44,10 @@ class DocumentWrites:
         """End the threads."""
         self._checkers.close()
 
-    async def put(self, stored: StoredCollection, given: Sequence[Document]) -> Outcomes:
+    async def put(self, stored: StoredCollection, given: Sequence[Document], *, bulk: bool = False) -> Outcomes:
         """Create or replace documents; return what is wrong with each. When an id stands twice the later one counts.
+
+        Bulk writes let others go first.
 
         Raises:
             FailedPrecondition: CONTENT_NOT_EMBEDDED.
@@ -55,7 +58,7 @@ class DocumentWrites:
             if not new:
                 return outcomes
             try:
-                await self._unbroken.run(self._put(stored, new))
+                await self._unbroken.run(self._put(stored, new, Terms.of_call(len(new), bulk=bulk)))
             except Redeclared:
                 stored = await self._again(stored)
             else:
@@ -69,7 +72,8 @@ class DocumentWrites:
             if not changes:
                 return outcomes
             try:
-                found = await self._unbroken.run(self._change(stored, changes, check))
+                terms = Terms.of_call(len(changes))
+                found = await self._unbroken.run(self._change(stored, changes, check, terms))
             except Redeclared:
                 stored = await self._again(stored)
             else:
@@ -77,27 +81,27 @@ class DocumentWrites:
 
     async def remove(self, stored: StoredCollection, ids: Sequence[str]) -> int:
         """Delete documents; return how many existed."""
-        return await self._unbroken.run(self._remove(stored, ids))
+        return await self._unbroken.run(self._remove(stored, ids, Terms.of_call(len(ids), frees=True)))
 
     async def remove_selected(self, stored: StoredCollection, part: Filter) -> int:
         """Delete what satisfies `part`; return how many."""
         return await self._unbroken.run(self._remove_selected(stored, part))
 
-    async def _put(self, stored: StoredCollection, new: Sequence[NewDocument]) -> None:
-        written = await self._store.write(partial(documents.put, checked_for=stored, new=new), len(new))
+    async def _put(self, stored: StoredCollection, new: Sequence[NewDocument], terms: Terms) -> None:
+        written = await self._store.write(partial(documents.put, checked_for=stored, new=new), terms)
         await self._library.catch_up(stored.name, written.seq)
 
     async def _change(
-        self, stored: StoredCollection, changes: Mapping[int, DocumentChange], check: DocumentCheck
+        self, stored: StoredCollection, changes: Mapping[int, DocumentChange], check: DocumentCheck, terms: Terms
     ) -> dict[int, SensoriumError | None]:
         given, finished = list(changes.values()), _finisher(check, list(changes))
         work = partial(documents.change, checked_for=stored, changes=given, finished=finished)
-        written, outcomes = await self._store.write(work, len(given))
+        written, outcomes = await self._store.write(work, terms)
         await self._library.catch_up(stored.name, written.seq)
         return dict(zip(changes, outcomes, strict=True))
 
-    async def _remove(self, stored: StoredCollection, ids: Sequence[str]) -> int:
-        written = await self._store.write(lambda connection: documents.remove(connection, stored, ids), len(ids))
+    async def _remove(self, stored: StoredCollection, ids: Sequence[str], terms: Terms) -> int:
+        written = await self._store.write(lambda connection: documents.remove(connection, stored, ids), terms)
         await self._library.catch_up(stored.name, written.seq)
         return written.count
 
@@ -108,7 +112,7 @@ class DocumentWrites:
             remove = partial(
                 documents.remove_matching, meant=stored, part=part, seqs=range(after, end), limit=DELETE_SIZE
             )
-            written, after = await self._store.write(remove, DELETE_SIZE)
+            written, after = await self._store.write(remove, Terms(DELETE_SIZE, frees=True))
             await self._library.catch_up(stored.name, written.seq)
             count += written.count
         return count

@@ -13,7 +13,9 @@ from sensorium.errors import DataLoss, Unavailable
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
 from sensorium.storage.owner import Ownership
+from sensorium.storage.space import Space, full
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 from sensorium.storage.writer import Writer
 
 T = TypeVar("T")
@@ -29,13 +31,23 @@ class Store:
         migrations: The folder of the migrations that make its tables.
         threads: How many reads run at once.
         queue_reads: How many reads may wait; beyond it ResourceExhausted.
-        queue_rows: How many rows may wait to be written; beyond it ResourceExhausted.
+        queue_rows: How many rows may wait to be written, in each lane; beyond it ResourceExhausted.
+        min_free_bytes: What is kept free of the disk; beyond it ResourceExhausted.
     """
 
     def __init__(
-        self, name: str, file: Path, migrations: Path, *, threads: int, queue_reads: int, queue_rows: int
+        self,
+        name: str,
+        file: Path,
+        migrations: Path,
+        *,
+        threads: int,
+        queue_reads: int,
+        queue_rows: int,
+        min_free_bytes: int = 0,
     ) -> None:
         self._name = name
+        self._space = Space(file.parent, min_free_bytes)
         self._file = file
         self._migrations = migrations
         self._threads = threads
@@ -81,10 +93,17 @@ class Store:
 
         return await self._readers.run(run)
 
-    async def write(self, change: Callable[[Connection], T], size: int = 1) -> T:
-        """Return what `change` of `size` rows returns, once it is durable."""
+    async def write(self, change: Callable[[Connection], T], terms: Terms | None = None) -> T:
+        """Return what `change` returns, once it is durable; without `terms` it has those of the current call.
+
+        Raises:
+            ResourceExhausted: QUEUE_FULL, or STORAGE_FULL.
+            DeadlineExceeded: The change would come too late, and was not begun.
+        """
+        if not (terms and terms.frees):
+            self._space.check()
         with self._explained():
-            return await self._writer.write(change, size)
+            return await self._writer.write(change, terms)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -97,6 +116,8 @@ class Store:
         try:
             yield
         except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
+            if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL":
+                raise full(str(self._file)) from error
             raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": f"{self._name} store"}) from error
         except DatabaseError as error:
             raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error

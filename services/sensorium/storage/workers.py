@@ -2,15 +2,17 @@
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sensorium import context
 from sensorium.errors import DeadlineExceeded, ResourceExhausted
+from sensorium.storage.pace import USABLE_SHARE, Pace
 
 T = TypeVar("T")
-RETRY_AFTER_SECONDS = 0.1
+SHORTEST_RETRY_SECONDS = 0.1
 
 
 class Workers:
@@ -25,24 +27,23 @@ class Workers:
     def __init__(self, name: str, threads: int, queue: int = 0) -> None:
         self._name = name
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads = threads
         self._queue = queue
         self._waiting = 0
+        self._pace = Pace()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what `work` returns, run in a thread.
 
         Raises:
             ResourceExhausted: QUEUE_FULL, when too many calls wait.
-            DeadlineExceeded: The call's deadline passed before a thread was free.
+            DeadlineExceeded: The call's deadline passed before a thread was free, or would.
         """
-        if self._queue and self._waiting >= self._queue:
-            raise ResourceExhausted(
-                f"the {self._name} queue is full: {self._queue} calls wait", retry_after=RETRY_AFTER_SECONDS
-            )
+        self._admit()
         self._waiting += 1
         try:
             call = contextvars.copy_context()
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call.run, _in_time, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call.run, self._timed, work)
         finally:
             self._waiting -= 1
 
@@ -50,9 +51,27 @@ class Workers:
         """Wait for the work under way, and end the threads."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def _admit(self) -> None:
+        needed = self._pace.seconds_for((self._waiting + 1) / self._threads)
+        if self._queue and self._waiting >= self._queue:
+            raise ResourceExhausted(
+                f"the {self._name} queue is full: {self._queue} calls wait",
+                metadata={"limit": str(self._queue)},
+                retry_after=max(SHORTEST_RETRY_SECONDS, needed / 2),
+            )
+        left = context.remaining()
+        # While a thread is free, nothing is refused for what others took.
+        if left is not None and self._waiting >= self._threads and needed > USABLE_SHARE * left:
+            raise DeadlineExceeded(
+                f"the call would wait about {needed:.1f} s for the {self._name} threads, but {left:.1f} s are left"
+            )
 
-def _in_time(work: Callable[[], T]) -> T:
-    left = context.remaining()
-    if left is not None and left <= 0:
-        raise DeadlineExceeded("the deadline passed while the call waited for a thread")
-    return work()
+    def _timed(self, work: Callable[[], T]) -> T:
+        left = context.remaining()
+        if left is not None and left <= 0:
+            raise DeadlineExceeded("the deadline passed while the call waited for a thread")
+        started = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._pace.record(1, time.monotonic() - started)

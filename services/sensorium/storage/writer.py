@@ -1,79 +1,66 @@
 """Commits changes on one thread, all that wait in one transaction, so that callers share the price of a commit."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from sensorium.errors import ResourceExhausted, SensoriumError
+from sensorium.errors import DeadlineExceeded, ResourceExhausted, SensoriumError
+from sensorium.storage.pace import USABLE_SHARE, Pace
+from sensorium.storage.write_lane import Change, Terms, Waiting, WriteLane
 
 T = TypeVar("T")
-Change = Callable[[Connection], None]
-GROUP_SIZE = 4096
-RETRY_AFTER_SECONDS = 0.25
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A change that waits for its commit; `size` is its number of rows."""
-
-    change: Change
-    size: int
-    committed: "asyncio.Future[None]"
+SHORTEST_RETRY_SECONDS = 0.25
+_BULK_EVERY = 8
 
 
 class Writer:
     """The one writer of a store.
 
     A change must raise its own errors before it changes anything: the transaction goes on without it. Any other error
-    rolls the group back, and its changes are then committed one by one.
+    rolls the group back, and its changes are then committed one by one. Bulk changes wait in a lane of their own; of
+    the transactions that begin while both lanes wait, every eighth is bulk.
 
     Args:
         name: Whose it is; the start of its thread's name.
         engine: Opens write transactions.
-        queue: How many rows may wait; beyond it ResourceExhausted.
+        queue: How many rows may wait in one lane; beyond it ResourceExhausted.
     """
 
     def __init__(self, name: str, engine: Engine, queue: int) -> None:
         self._engine = engine
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-writer")
-        self._waiting: deque[_Waiting] = deque()
-        self._size = 0
+        self._lanes = {bulk: WriteLane() for bulk in (False, True)}
+        self._since_bulk = 0
+        self._pace = Pace()
         self._work: asyncio.Task[None] | None = None
 
-    async def write(self, change: Callable[[Connection], T], size: int = 1) -> T:
-        """Return what `change` returns, once it is durable.
+    async def write(self, change: Callable[[Connection], T], terms: Terms | None = None) -> T:
+        """Return what `change` returns, once it is durable; without `terms` it has those of the current call.
 
         A caller that is cancelled while it waits does not take its change back.
 
         Raises:
             ResourceExhausted: QUEUE_FULL, when too many rows wait.
+            DeadlineExceeded: The deadline passed before the change was begun, or would.
         """
-        self._admit(size)
+        terms = terms or Terms.of_call()
+        self._admit(terms)
         results: list[T] = []
 
         def run(connection: Connection) -> None:
             results[:] = [change(connection)]
 
-        waiting = _Waiting(run, size, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        self._size += size
+        waiting = Waiting(run, terms, asyncio.get_running_loop().create_future())
+        self._lanes[terms.bulk].add(waiting)
         if self._work is None:
             self._work = asyncio.create_task(self._commit_all())
         await waiting.committed
         return results[0]
-
-    def _admit(self, size: int) -> None:
-        if self._size and self._size + size > self._queue:
-            raise ResourceExhausted(
-                f"the write queue is full: {self._size} rows wait, the limit is {self._queue}",
-                retry_after=RETRY_AFTER_SECONDS,
-            )
 
     async def close(self) -> None:
         """Commit what waits, and end the thread."""
@@ -81,23 +68,53 @@ class Writer:
             await self._work
         self._thread.shutdown()
 
+    def _admit(self, terms: Terms) -> None:
+        lane = self._lanes[terms.bulk]
+        if lane.rows and lane.rows + terms.size > self._queue:
+            excess = min(lane.rows, lane.rows + terms.size - self._queue)
+            raise ResourceExhausted(
+                f"the write queue is full: {lane.rows} rows wait, the limit is {self._queue}",
+                metadata={"limit": str(self._queue), "actual": str(lane.rows)},
+                retry_after=max(SHORTEST_RETRY_SECONDS, self._pace.seconds_for(excess)),
+            )
+        if terms.deadline is None:
+            return
+        ahead = sum(each.rows for bulk, each in self._lanes.items() if terms.bulk or not bulk)
+        left, needed = terms.deadline - time.monotonic(), self._pace.seconds_for(ahead + terms.size)
+        if ahead and needed > USABLE_SHARE * left:
+            raise DeadlineExceeded(f"the write would take about {needed:.1f} s, but {left:.1f} s are left")
+
     async def _commit_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            group = self._next_group()
-            errors = await loop.run_in_executor(self._thread, self._commit, [each.change for each in group])
-            self._size -= sum(each.size for each in group)
-            for each, error in zip(group, errors, strict=True):
-                _answer(each.committed, error)
+        while (lane := self._next_lane()) is not None:
+            group = lane.take_group()
+            await self._commit_group(group)
+            lane.rows -= sum(each.terms.size for each in group)
         self._work = None
 
-    def _next_group(self) -> list[_Waiting]:
-        group = [self._waiting.popleft()]
-        size = group[0].size
-        while self._waiting and size + self._waiting[0].size <= GROUP_SIZE:
-            group.append(self._waiting.popleft())
-            size += group[-1].size
-        return group
+    def _next_lane(self) -> WriteLane | None:
+        interactive, bulk = self._lanes[False], self._lanes[True]
+        if bulk.waiting and (not interactive.waiting or self._since_bulk >= _BULK_EVERY - 1):
+            self._since_bulk = 0
+            return bulk
+        if interactive.waiting:
+            self._since_bulk += bool(bulk.waiting)
+            return interactive
+        return None
+
+    async def _commit_group(self, group: Sequence[Waiting]) -> None:
+        late = {id(each) for each in group if each.terms.late()}
+        for each in group:
+            if id(each) in late:
+                _answer(each.committed, DeadlineExceeded("the deadline passed while the write waited for its turn"))
+        wanted = [each for each in group if id(each) not in late]
+        if not wanted:
+            return
+        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        errors = await loop.run_in_executor(self._thread, self._commit, [each.change for each in wanted])
+        self._pace.record(sum(each.terms.size for each in wanted), time.monotonic() - started)
+        for each, error in zip(wanted, errors, strict=True):
+            _answer(each.committed, error)
 
     def _commit(self, changes: list[Change]) -> list[Exception | None]:
         try:

@@ -28,6 +28,7 @@ async def embedded_tagging(data_dir: Path, settings: TagSettings, embedder: Embe
         threads=settings.read_threads,
         queue_reads=settings.queue_reads,
         queue_rows=settings.queue_writes,
+        min_free_bytes=settings.min_free_bytes,
     )
     async with store, TagService(store, embedder, settings) as service:
         yield service

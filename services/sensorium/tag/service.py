@@ -24,6 +24,7 @@ from sensorium.settings import TagSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
+from sensorium.storage.write_lane import Terms
 from sensorium.tag import definitions
 from sensorium.tag.assignment import Assignment
 from sensorium.tag.content_vectors import ContentVectors, EmbeddedContents, embed_contents
@@ -127,7 +128,7 @@ class TagService:
 
     async def delete_definition(self, name: TagDefinitionName) -> None:
         """Delete a definition and its versions."""
-        await self._store.write(lambda connection: definitions.delete(connection, name))
+        await self._store.write(lambda connection: definitions.delete(connection, name), Terms.of_call(frees=True))
 
     async def tag(self, request: TagRequest) -> TagResponse:
         """Return tags or an error for each content, in order.

@@ -34,6 +34,7 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
 )
 _QUEUE_FULL = "Exceeds maximum queue size"
 _TIMED_OUT = "Request timeout expired"

@@ -108,6 +108,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_STATE_UNFIT: _ErrorReason.ValueType  # 52
     """FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
+    ERROR_REASON_STORAGE_FULL: _ErrorReason.ValueType  # 60
+    """RESOURCE_EXHAUSTED: the disk is full, and nothing was written. Somebody has to make room. Metadata: `limit`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -198,4 +200,6 @@ ERROR_REASON_COLLECTION_IN_USE: ErrorReason.ValueType  # 40
 """
 ERROR_REASON_STATE_UNFIT: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
+ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 60
+"""RESOURCE_EXHAUSTED: the disk is full, and nothing was written. Somebody has to make room. Metadata: `limit`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -2392,3 +2392,63 @@ class WatchCollectionJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchCollectionJobResponse: _TypeAlias = WatchCollectionJobResponse  # noqa: Y015
+
+@_typing.final
+class DriveCollectionJobRequest(_message.Message):
+    """Asks for a job to drive, or reports on one. Who reports nothing for 30 seconds drives it no longer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRIVER_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    driver: _builtins.str
+    """Who drives: at most 128 characters, the same for all calls of one process; required."""
+    position: _builtins.str
+    """Where whoever takes over goes on; opaque to the service, at most 4,096 characters."""
+    @_builtins.property
+    def job(self) -> Global___CollectionJob:
+        """The job with its counts, and with a state and an error when it has ended; unset asks for one that nobody drives."""
+
+    def __init__(
+        self,
+        *,
+        driver: _builtins.str = ...,
+        job: Global___CollectionJob | None = ...,
+        position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["driver", b"driver", "job", b"job", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriveCollectionJobRequest: _TypeAlias = DriveCollectionJobRequest  # noqa: Y015
+
+@_typing.final
+class DriveCollectionJobResponse(_message.Message):
+    """Answers `DriveCollectionJob`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """The position that was reported last."""
+    @_builtins.property
+    def job(self) -> Global___CollectionJob:
+        """The job as it is now, ended if it was cancelled meanwhile; unset when there is none to drive."""
+
+    def __init__(
+        self,
+        *,
+        job: Global___CollectionJob | None = ...,
+        position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriveCollectionJobResponse: _TypeAlias = DriveCollectionJobResponse  # noqa: Y015

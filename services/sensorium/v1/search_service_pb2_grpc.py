@@ -180,6 +180,11 @@ class SearchServiceStub:
                 request_serializer=sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobRequest.SerializeToString,
                 response_deserializer=sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobResponse.FromString,
                 _registered_method=True)
+        self.DriveCollectionJob = channel.unary_unary(
+                '/sensorium.v1.SearchService/DriveCollectionJob',
+                request_serializer=sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobRequest.SerializeToString,
+                response_deserializer=sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobResponse.FromString,
+                _registered_method=True)
 
 
 class SearchServiceServicer:
@@ -386,6 +391,14 @@ class SearchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DriveCollectionJob(self, request, context):
+        """Takes over a re-embedding that nobody drives, or reports on it; gateways call it, which embed what is not stored.
+        Codes: NOT_FOUND, FAILED_PRECONDITION when another gateway drives the job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SearchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -518,6 +531,11 @@ def add_SearchServiceServicer_to_server(servicer, server):
                     servicer.WatchCollectionJob,
                     request_deserializer=sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobRequest.FromString,
                     response_serializer=sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobResponse.SerializeToString,
+            ),
+            'DriveCollectionJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DriveCollectionJob,
+                    request_deserializer=sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobRequest.FromString,
+                    response_serializer=sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1238,6 +1256,33 @@ class SearchService:
             '/sensorium.v1.SearchService/WatchCollectionJob',
             sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobRequest.SerializeToString,
             sensorium_dot_v1_dot_search__service__pb2.WatchCollectionJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DriveCollectionJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sensorium.v1.SearchService/DriveCollectionJob',
+            sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobRequest.SerializeToString,
+            sensorium_dot_v1_dot_search__service__pb2.DriveCollectionJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -107,6 +107,10 @@ class SearchServiceStub:
     """Asks a job to stop. Codes: NOT_FOUND, FAILED_PRECONDITION when it has ended."""
     WatchCollectionJob: _grpc.UnaryStreamMultiCallable[_search_service_pb2.WatchCollectionJobRequest, _search_service_pb2.WatchCollectionJobResponse]
     """Sends a job whenever it changes, and closes when it has ended. Codes: NOT_FOUND."""
+    DriveCollectionJob: _grpc.UnaryUnaryMultiCallable[_search_service_pb2.DriveCollectionJobRequest, _search_service_pb2.DriveCollectionJobResponse]
+    """Takes over a re-embedding that nobody drives, or reports on it; gateways call it, which embed what is not stored.
+    Codes: NOT_FOUND, FAILED_PRECONDITION when another gateway drives the job.
+    """
 
 @_typing.type_check_only
 class SearchServiceAsyncStub(SearchServiceStub):
@@ -187,6 +191,10 @@ class SearchServiceAsyncStub(SearchServiceStub):
     """Asks a job to stop. Codes: NOT_FOUND, FAILED_PRECONDITION when it has ended."""
     WatchCollectionJob: _aio.UnaryStreamMultiCallable[_search_service_pb2.WatchCollectionJobRequest, _search_service_pb2.WatchCollectionJobResponse]  # type: ignore[assignment]
     """Sends a job whenever it changes, and closes when it has ended. Codes: NOT_FOUND."""
+    DriveCollectionJob: _aio.UnaryUnaryMultiCallable[_search_service_pb2.DriveCollectionJobRequest, _search_service_pb2.DriveCollectionJobResponse]  # type: ignore[assignment]
+    """Takes over a re-embedding that nobody drives, or reports on it; gateways call it, which embed what is not stored.
+    Codes: NOT_FOUND, FAILED_PRECONDITION when another gateway drives the job.
+    """
 
 class SearchServiceServicer:
     """Stores documents in collections and searches them.
@@ -394,5 +402,14 @@ class SearchServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_search_service_pb2.WatchCollectionJobResponse], _abc.AsyncIterator[_search_service_pb2.WatchCollectionJobResponse]]:
         """Sends a job whenever it changes, and closes when it has ended. Codes: NOT_FOUND."""
+
+    def DriveCollectionJob(
+        self,
+        request: _search_service_pb2.DriveCollectionJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_search_service_pb2.DriveCollectionJobResponse, _abc.Awaitable[_search_service_pb2.DriveCollectionJobResponse]]:
+        """Takes over a re-embedding that nobody drives, or reports on it; gateways call it, which embed what is not stored.
+        Codes: NOT_FOUND, FAILED_PRECONDITION when another gateway drives the job.
+        """
 
 def add_SearchServiceServicer_to_server(servicer: SearchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

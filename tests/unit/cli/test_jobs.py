@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from sensorium.client.connection import Backends, Endpoint
 from sensorium.gateway.limits import Limits
+from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.search.embedded import embedded_search
 from sensorium.settings import SearchSettings
@@ -28,7 +29,8 @@ def mesh(tmp_path: Path) -> MemoryMesh:
             settings = SearchSettings()
             async with embedded_search(tmp_path / "data", settings) as service:
                 searcher = EmbeddingSearcher(self.embedder, service, Limits.of(settings))
-                yield Backends(self.embedder, searcher, self.tagger)
+                async with Reembedding(self.embedder, searcher, poll_seconds=0.01):
+                    yield Backends(self.embedder, searcher, self.tagger)
 
     return DurableMesh()
 
@@ -103,6 +105,15 @@ def test_a_damaged_snapshot_is_refused(run: Any, filled: str, tmp_path: Path) ->
     refused = run("snapshot", "restore", filled, "monday", "old", "--json")
     assert refused.errors()[0]["reason"] == "DATA_DAMAGED"
     assert [each["id"] for each in run("collection", "list", "--json").documents()] == [filled]
+
+
+def test_a_collection_gets_another_model(run: Any) -> None:
+    run("collection", "create", "old", "--dimension", "2")
+    run("document", "upsert", "old", stdin='{"id": "b", "vector": [1, 0], "attributes": {"text": "bbb"}}')
+    arguments = ("--model", "letters", "--from", "text", "--alias", "live")
+    assert run("collection", "reembed", "old", "new", *arguments).out == "1 documents are in new\n"
+    assert nearest(run, "live") == "b"
+    assert run("collection", "reembed", "old", "new", *arguments).status == 5
 
 
 def test_a_backup_comes_back_on_another_directory(run: Any, filled: str, tmp_path: Path) -> None:

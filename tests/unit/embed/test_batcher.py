@@ -247,6 +247,28 @@ async def test_work_that_cannot_meet_its_deadline_is_refused_at_once() -> None:
     assert len(runner.batches) == 1
 
 
+async def test_what_runs_and_what_turns_will_go_to_count_against_a_deadline() -> None:
+    runner, now = Runner(), 0.0
+    batcher = Batcher(runner, BatchLimits(batch_tokens=100, inflight=1), clock=lambda: now)
+    runner.hold()
+    async with batcher:
+        measured = asyncio.create_task(batcher.submit([ids(100)], INTERACTIVE))
+        await runner.started(1)
+        now = 10.0  # so 10 tokens a second
+        runner.release(1)
+        await measured
+        # One text of the other call runs, one waits: 10 s each, as are our own two.
+        other = asyncio.create_task(batcher.submit([ids(100)] * 2, INTERACTIVE))
+        await runner.started(2)
+        with (
+            context.opened(CallContext(deadline=time.monotonic() + 45)),
+            pytest.raises(DeadlineExceeded, match=r"about 50\.0 s"),
+        ):
+            await batcher.submit([ids(100)] * 2, INTERACTIVE)
+        runner.release()
+        await other
+
+
 async def test_a_batch_runs_until_the_latest_of_its_deadlines() -> None:
     runner = Runner()
     near, far = time.monotonic() + 50, time.monotonic() + 100

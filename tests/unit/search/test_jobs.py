@@ -15,7 +15,6 @@ from sensorium.errors import (
     InvalidArgument,
     NotFound,
     Reason,
-    Unimplemented,
 )
 from sensorium.model.collection import AttributeField, AttributeType, CollectionSpec
 from sensorium.model.document import Document, DocumentView
@@ -272,7 +271,13 @@ async def test_work_that_cannot_be_done_is_refused_at_once(service: SearchServic
         (SnapshotWork("Not An Id"), InvalidArgument),
         (RestoreWork(SNAPSHOT, "news"), AlreadyExists),
         (RestoreWork(SnapshotName(NAME, "tuesday"), "copy"), NotFound),
-        (ReembedWork("other", "copy", "text"), Unimplemented),
+        (ReembedWork("other", "news", "text"), AlreadyExists),
+        (ReembedWork("other", "copy", "text", "copy"), AlreadyExists),
+        (ReembedWork("other", "copy", "text", "news"), AlreadyExists),
+        (ReembedWork("", "copy", "text"), InvalidArgument),
+        (ReembedWork("other", "copy", ""), InvalidArgument),
+        (ReembedWork("other", "Not An Id", "text"), InvalidArgument),
+        (ReembedWork("other", "copy", "text", "Not An Id"), InvalidArgument),
     ):
         with pytest.raises(kind):
             await service.create_job(JobRequest(NAME, work))

@@ -52,6 +52,7 @@ _SEARCH = {
     ),
     "CancelCollectionJob": Rule(ADMIN, collections=NAME),
     "WatchCollectionJob": Rule(READ, collections=NAME),
+    "DriveCollectionJob": Rule(ADMIN, whole=True),
 }
 _TAG = {
     "GetTagDefinition": Rule(READ, shared=NAME),

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sensorium.errors import InvalidArgument
 from sensorium.model.job import (
     CollectionJob,
+    Driven,
     JobRequest,
     JobState,
     ReembedWork,
@@ -76,6 +77,25 @@ def job_to_proto(job: CollectionJob) -> pb.CollectionJob:
         )
     )
     return message
+
+
+def drive_request_to_proto(driver: str, driven: Driven | None) -> pb.DriveCollectionJobRequest:
+    """Return the message with which `driver` asks for a job, or reports on one."""
+    if driven is None:
+        return pb.DriveCollectionJobRequest(driver=driver)
+    return pb.DriveCollectionJobRequest(driver=driver, job=job_to_proto(driven.job), position=driven.position)
+
+
+def driven_from_proto(message: pb.DriveCollectionJobRequest | pb.DriveCollectionJobResponse) -> Driven | None:
+    """Return the driven job that the message holds; None when it holds none. Raises InvalidArgument."""
+    return Driven(job_from_proto(message.job), message.position) if message.HasField("job") else None
+
+
+def driven_to_proto(driven: Driven | None) -> pb.DriveCollectionJobResponse:
+    """Return the message for `driven`."""
+    if driven is None:
+        return pb.DriveCollectionJobResponse()
+    return pb.DriveCollectionJobResponse(job=job_to_proto(driven.job), position=driven.position)
 
 
 def snapshot_from_proto(snapshot: pb.Snapshot) -> Snapshot:

@@ -14,6 +14,7 @@ from sensorium.errors import SensoriumError
 from sensorium.ports import Guard
 from sensorium.rpc.interceptors.admission import Admission
 from sensorium.rpc.interceptors.arity import Handler, Rpc, answer_of, handler_like, is_unbuilt, unbuilt
+from sensorium.rpc.interceptors.bulk import BulkPlaces, bounded
 from sensorium.rpc.interceptors.deadline import allowed_seconds
 from sensorium.rpc.interceptors.door import Door
 from sensorium.rpc.interceptors.faults import error_from
@@ -42,6 +43,7 @@ class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
         self._admission = admission
         self._reporter = reporter
         self._guard = guard
+        self._bulk = BulkPlaces(settings.max_bulk_calls)
         self._framed: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -65,6 +67,7 @@ class Frame(aio.ServerInterceptor):  # type: ignore[type-arg]
         decode = decoder(handler.request_deserializer or bytes)
         encode = encoder(handler.response_serializer or bytes, settings.max_message_bytes)
         answer = unbuilt(method) if is_unbuilt(handler) else answer_of(handler)
+        answer = bounded(answer, self._bulk, streaming=streaming)
         most_seconds = settings.max_stream_seconds if streaming else settings.max_deadline_seconds
         door = Door(self._guard, self._guard.rule(method), answer, decode, encode)
         return handler_like(handler, FramedMethod(method, door, most_seconds, self._admission, self._reporter).serve)
