@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from sensorium.dataset.servicer import DatasetServicer
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
 from sensorium.embed.client import EmbedClient
@@ -27,7 +28,7 @@ from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_health
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
+from sensorium.rpc.registration import Registration, dataset_service, embed_service, search_service, tag_service
 from sensorium.rpc.server import RpcServer
 from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
 from sensorium.search.client import SearchClient
@@ -167,6 +168,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
+                    dataset_service(DatasetServicer(), ()),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
