@@ -14,7 +14,11 @@ from typing import Any
 
 import structlog
 
+from sensorium.dataset.client import REPEATABLE as DATASET_REPEATABLE
+from sensorium.dataset.client import dataset_clients
+from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.servicer import DatasetServicer
+from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
 from sensorium.embed.client import EmbedClient
@@ -54,6 +58,7 @@ TAG = "tag"
 TRITON = "triton"
 
 _TRITON_REMEDY = "set SENSORIUM_TRITON__ALLOW_PUBLIC=true on a network that only the mesh is on"
+DATASET = "dataset"
 
 _log = structlog.get_logger(__name__)
 
@@ -168,7 +173,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
-                    dataset_service(DatasetServicer(), ()),
+                    *await self._dataset_services(),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
@@ -176,6 +181,8 @@ class Parts:
                 # It serves models by Triton's own protocol, and of ours health alone.
                 await self._inference_server(self._cards(), TRITON)
                 return []
+            case Role.DATASET:
+                return [self._dataset_service(await self._local_datasets())]
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
@@ -185,6 +192,16 @@ class Parts:
 
     def _tag_service(self, tagger: Tagger) -> Registration:
         return tag_service(TagServicer(tagger, max_contents=self.settings.tag.max_contents), {EMBED, TAG})
+
+    async def _dataset_services(self) -> list[Registration]:
+        """Return the dataset service; none at a gateway that is told of no dataset role."""
+        if target := self.settings.dataset.target:
+            channel = await self._channel(target, DATASET_REPEATABLE, "sensorium.v1.DatasetService", DATASET)
+            return [self._dataset_service(dataset_clients(channel))]
+        return [] if self.settings.role is Role.GATEWAY else [self._dataset_service(await self._local_datasets())]
+
+    def _dataset_service(self, ports: DatasetPorts) -> Registration:
+        return dataset_service(DatasetServicer(ports), {DATASET})
 
     async def _embedder(self) -> Embedder:
         target = self._target(EMBED, self.settings.embed.target)
@@ -264,6 +281,13 @@ class Parts:
         )
         self.readiness.set(TAG, True)
         return tagger
+
+    async def _local_datasets(self) -> DatasetPorts:
+        ports = await self._resources.enter_async_context(
+            embedded_datasets(self.settings.data_dir, self.settings.dataset)
+        )
+        self.readiness.set(DATASET, True)
+        return ports
 
     async def _follow(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` until the mesh closes."""

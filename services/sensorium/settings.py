@@ -27,6 +27,7 @@ class Role(StrEnum):
     SEARCH = "search"
     TAG = "tag"
     TRITON = "triton"
+    DATASET = "dataset"
 
 
 class Section(BaseModel):
@@ -184,6 +185,24 @@ class TagSettings(Section):
     )
 
 
+class DatasetSettings(Section):
+    """The dataset service."""
+
+    target: str = Field("", description="Address of a remote dataset service; empty runs it in this process.")
+    roots: tuple[Path, ...] = Field((), description="Folders that local connections and `file:` URIs may be in.")
+    max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
+    max_display_name_chars: int = Field(256, description="Characters of a display name, and of a model's name.")
+    max_description_chars: int = Field(2048, description="Characters of a description or a comment.")
+    max_uri_chars: int = Field(2048, description="Characters of a URI.")
+    max_labels: int = Field(64, description="Labels of a dataset or a version.")
+    max_label_chars: int = Field(128, description="Characters of a label's key, and of its value.")
+    max_annotations_bytes: int = Field(64 * KIBIBYTE, description="All annotations, configs or secrets, as JSON.")
+    max_models: int = Field(256, description="Models of one connection.")
+    queue_writes: int = Field(65_536, description="Rows that wait to be written; beyond it RESOURCE_EXHAUSTED.")
+    queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
+    read_threads: int = Field(4, description="Reads at work at once.")
+
+
 class TritonSettings(Section):
     """Where Triton is, or how to start one.
 
@@ -244,6 +263,7 @@ class Settings(BaseSettings):
     inputs: InputSettings = InputSettings()
     search: SearchSettings = SearchSettings()
     tag: TagSettings = TagSettings()
+    dataset: DatasetSettings = DatasetSettings()
     triton: TritonSettings = TritonSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -7,6 +7,7 @@ from memory_mesh import MemoryTagger
 from prometheus_client import CollectorRegistry
 
 from sensorium.dataset.servicer import DatasetServicer
+from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.ports import Embedder, Guard, Searcher, Tagger
 from sensorium.rpc.readiness import Readiness
@@ -18,6 +19,7 @@ from sensorium.search.servicer import SearchServicer
 from sensorium.settings import GrpcSettings, SearchSettings
 from sensorium.tag.servicer import TagServicer
 from sensorium.telemetry.metrics import CallMetrics
+from sensorium.v1.dataset_service_pb2_grpc import DatasetServiceServicer
 
 
 @asynccontextmanager
@@ -25,6 +27,7 @@ async def served(
     embedder: Embedder,
     searcher: Searcher,
     tagger: Tagger | None = None,
+    datasets: DatasetPorts | None = None,
     *,
     guard: Guard = OPEN,
     credentials: ServerCredentials | None = None,
@@ -36,7 +39,7 @@ async def served(
         embed_service(embed, ()),
         search_service(search, ()),
         tag_service(tag, ()),
-        dataset_service(DatasetServicer(), ()),
+        dataset_service(DatasetServicer(datasets) if datasets else DatasetServiceServicer(), ()),
     ]
     settings = GrpcSettings(port=0, drain_seconds=0)
     metrics = CallMetrics(CollectorRegistry())

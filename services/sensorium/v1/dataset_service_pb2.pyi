@@ -1983,7 +1983,7 @@ class CreateDatasetRequest(_message.Message):
     dataset_id: _builtins.str
     """The last part of its name: a lower-case letter, then up to 62 of `a-z`, `0-9`, `-`, `_`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def dataset(self) -> Global___Dataset:
         """What to create; its name is ignored."""
@@ -2038,7 +2038,7 @@ class UpdateDatasetRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def dataset(self) -> Global___Dataset:
         """The dataset, found by its name."""
@@ -2250,7 +2250,7 @@ class CreateDatasetVersionRequest(_message.Message):
     source_version: _builtins.str
     """The version whose file records and tags to copy, `v1`; empty copies nothing."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def dataset_version(self) -> Global___DatasetVersion:
         """What to create; its name is ignored."""
@@ -2305,7 +2305,7 @@ class UpdateDatasetVersionRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def dataset_version(self) -> Global___DatasetVersion:
         """The version, found by its name."""
@@ -2685,7 +2685,7 @@ class BatchCreateFilesRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileRecord]:
         """The records, at least 1 and at most 1,000; `uri`, `content_type`, `fingerprint` and `file_update_time` are
@@ -2776,7 +2776,7 @@ class BatchUpdateFilesRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileRecord]:
         """The records, found by their names; at least 1 and at most 1,000."""
@@ -2839,7 +2839,7 @@ class BatchDeleteFilesRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Their names, full or `files/{file}`; at least 1 and at most 1,000."""
@@ -3073,7 +3073,7 @@ class EditTagsRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def selection(self) -> Global___FileSelection:
         """Which files; required, names or a filter or a condition on tags."""
@@ -3552,7 +3552,7 @@ class CreateDatasetJobRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     dry_run: _builtins.bool
     """Answers with the job as it would be, `total_count` and `remaining_ms` estimated, and starts nothing."""
     @_builtins.property
@@ -4105,7 +4105,7 @@ class CreateConnectionRequest(_message.Message):
     connection_id: _builtins.str
     """The last part of its name: a lower-case letter, then up to 62 of `a-z`, `0-9`, `-`, `_`."""
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def connection(self) -> Global___Connection:
         """What to create; its name is ignored."""
@@ -4160,7 +4160,7 @@ class UpdateConnectionRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """A UUID that makes a repeat of this call within a day harmless: it answers as the first did. May be empty."""
+    """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     @_builtins.property
     def connection(self) -> Global___Connection:
         """The connection, found by its name."""

@@ -1,6 +1,6 @@
 """What every method needs of a key: the one place where that is declared.
 
-`read` looks, embeds, tags and searches; `write` changes documents, collections, tag definitions and datasets, and starts
+`read` looks, embeds, tags and searches; `write` changes documents, collections, tag definitions and datasets, and runs
 their jobs; `admin` also deletes collections, datasets and all that stands for one, starts long work on collections, and
 keeps connections. A method that is not here is for `admin` alone.
 """
