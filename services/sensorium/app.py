@@ -16,7 +16,7 @@ import structlog
 
 from sensorium.dataset.client import REPEATABLE as DATASET_REPEATABLE
 from sensorium.dataset.client import dataset_clients
-from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.embedded import Neighbours, embedded_datasets
 from sensorium.dataset.servicer import DatasetServicer
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.batcher import BatchLimits
@@ -173,7 +173,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
-                    *await self._dataset_services(),
+                    *await self._dataset_services(Neighbours(embedder, embedding, tagger)),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
@@ -182,7 +182,7 @@ class Parts:
                 await self._inference_server(self._cards(), TRITON)
                 return []
             case Role.DATASET:
-                return [self._dataset_service(await self._local_datasets())]
+                return [self._dataset_service(await self._local_datasets(await self._neighbours()))]
 
     def _embed_service(self, embedder: Embedder) -> Registration:
         return embed_service(EmbedServicer(embedder, max_items=self.settings.embed.max_items), {EMBED})
@@ -193,12 +193,14 @@ class Parts:
     def _tag_service(self, tagger: Tagger) -> Registration:
         return tag_service(TagServicer(tagger, max_contents=self.settings.tag.max_contents), {EMBED, TAG})
 
-    async def _dataset_services(self) -> list[Registration]:
+    async def _dataset_services(self, neighbours: Neighbours) -> list[Registration]:
         """Return the dataset service; none at a gateway that is told of no dataset role."""
         if target := self.settings.dataset.target:
             channel = await self._channel(target, DATASET_REPEATABLE, "sensorium.v1.DatasetService", DATASET)
             return [self._dataset_service(dataset_clients(channel))]
-        return [] if self.settings.role is Role.GATEWAY else [self._dataset_service(await self._local_datasets())]
+        if self.settings.role is Role.GATEWAY:
+            return []
+        return [self._dataset_service(await self._local_datasets(neighbours))]
 
     def _dataset_service(self, ports: DatasetPorts) -> Registration:
         return dataset_service(DatasetServicer(ports), {DATASET})
@@ -228,7 +230,7 @@ class Parts:
         return channel
 
     def _target(self, section: str, target: str) -> str:
-        if self.settings.role in {Role.GATEWAY, Role.TAG} and not target:
+        if self.settings.role in {Role.GATEWAY, Role.TAG, Role.DATASET} and not target:
             setting = f"SENSORIUM_{section.upper()}__TARGET"
             raise InvalidArgument(
                 f"a {self.settings.role} role of its own needs the address of the {section} role: set {setting}",
@@ -282,9 +284,15 @@ class Parts:
         self.readiness.set(TAG, True)
         return tagger
 
-    async def _local_datasets(self) -> DatasetPorts:
+    async def _neighbours(self) -> Neighbours:
+        """Return what a dataset role of its own calls."""
+        embedder = await self._embedder()
+        searcher = EmbeddingSearcher(embedder, await self._searcher(), Limits.of(self.settings.search))
+        return Neighbours(embedder, searcher, await self._tagger(embedder))
+
+    async def _local_datasets(self, neighbours: Neighbours) -> DatasetPorts:
         ports = await self._resources.enter_async_context(
-            embedded_datasets(self.settings.data_dir, self.settings.dataset)
+            embedded_datasets(self.settings.data_dir, self.settings.dataset, neighbours)
         )
         self.readiness.set(DATASET, True)
         return ports

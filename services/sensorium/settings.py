@@ -198,6 +198,14 @@ class DatasetSettings(Section):
     max_label_chars: int = Field(128, description="Characters of a label's key, and of its value.")
     max_annotations_bytes: int = Field(64 * KIBIBYTE, description="All annotations, configs or secrets, as JSON.")
     max_models: int = Field(256, description="Models of one connection.")
+    max_tags: int = Field(256, description="Tags in one edit.")
+    max_tag_chars: int = Field(128, description="Characters of one tag.")
+    job_concurrency: int = Field(2, ge=1, le=64, description="Batches of a job at work at once, unless it says else.")
+    retry_seconds: tuple[float, ...] = Field(
+        (0.5, 2.0, 8.0), description="Waits before a job repeats what failed because a service was away."
+    )
+    job_batch: int = Field(256, ge=1, le=256, description="Files of one batch.")
+    lease_seconds: float = Field(60, gt=0, description="How long a worker of a job may be silent before it is dead.")
     queue_writes: int = Field(65_536, description="Rows that wait to be written; beyond it RESOURCE_EXHAUSTED.")
     queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     read_threads: int = Field(4, description="Reads at work at once.")

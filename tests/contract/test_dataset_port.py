@@ -6,7 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dataset_samples import LOCAL, NAME, SECRET, V1, in_folder, local_connection
+from dataset_samples import (
+    LOCAL,
+    NAME,
+    SECRET,
+    V1,
+    TaskRunner,
+    in_folder,
+    local_connection,
+    neighbours,
+)
 from memory_mesh import MemoryMesh
 from served_mesh import served
 
@@ -67,7 +76,7 @@ def limits(tmp_path: Path) -> DatasetSettings:
 
 @pytest.fixture
 async def service(tmp_path: Path, limits: DatasetSettings) -> AsyncIterator[DatasetPorts]:
-    async with embedded_datasets(tmp_path / "state", limits) as ports:
+    async with embedded_datasets(tmp_path / "state", limits, neighbours(MemoryMesh()), TaskRunner) as ports:
         yield ports
 
 

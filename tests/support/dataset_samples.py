@@ -1,12 +1,18 @@
 """Datasets, connections and buckets for tests."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import boto3
+from memory_mesh import MemoryMesh
 from moto.server import ThreadedMotoServer
 
+from sensorium.dataset.embedded import Neighbours
+from sensorium.dataset.jobs.runner import Advance
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.dataset import DatasetSpec
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
@@ -39,7 +45,7 @@ def bucket(name: str) -> Iterator[str]:
         server.stop()
 
 
-def s3_client(endpoint: str):  # type: ignore[no-untyped-def]
+def s3_client(endpoint: str) -> Any:
     return boto3.client(
         "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -60,3 +66,33 @@ def oss_connection(endpoint: str, name: str) -> ConnectionSpec:
         configs={"bucket": name, "endpoint": endpoint, "addressing": "path"},
         secrets={"access_key_id": "a", "access_key_secret": SECRET},
     )
+
+
+def neighbours(memory: MemoryMesh) -> Neighbours:
+    return Neighbours(memory.embedder, memory.searcher, memory.tagger)
+
+
+class TaskRunner:
+    """Steps jobs in tasks of this process, and forgets them with it."""
+
+    def __init__(self, _data_dir: Path, advance: Advance) -> None:
+        self._advance = advance
+        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def start(self, job: str, run: int) -> None:
+        if (job, run) not in self._tasks:
+            self._tasks[job, run] = asyncio.create_task(self._run(job, run))
+
+    async def _run(self, job: str, run: int) -> None:
+        while await self._advance(job, run):
+            pass

@@ -2,6 +2,8 @@
 
 from sensorium.dataset.clients.connections import ConnectionClient
 from sensorium.dataset.clients.datasets import DatasetClient
+from sensorium.dataset.clients.files import FileClient
+from sensorium.dataset.clients.jobs import JobClient
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.rpc.channel import Channel
 
@@ -23,10 +25,20 @@ REPEATABLE = {
         "CreateConnection",
         "UpdateConnection",
         "ValidateConnection",
+        "GetFile",
+        "ListFiles",
+        "GetFileStatistics",
+        "EditTags",
+        "ListTagEdits",
+        "GetDatasetJob",
+        "ListDatasetJobs",
+        "CreateDatasetJob",
+        "UpdateDatasetJob",
+        "ListJobFiles",
     )
 }
 
 
 def dataset_clients(channel: Channel) -> DatasetPorts:
     """Return the ports over a channel of `rpc.channel`."""
-    return DatasetPorts(DatasetClient(channel), ConnectionClient(channel))
+    return DatasetPorts(DatasetClient(channel), ConnectionClient(channel), FileClient(channel), JobClient(channel))

@@ -1,7 +1,10 @@
 """Datasets and versions: what their port promises, on the catalog."""
 
-from sensorium.dataset import connections, datasets, versions
+from sqlalchemy import Connection
+
+from sensorium.dataset import connections, datasets, files, versions
 from sensorium.dataset.checks import check_dataset, check_version
+from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.repeats import Repeatable, RequestId
 from sensorium.errors import InvalidArgument, Unimplemented
 from sensorium.model.connection import STORAGE_KINDS
@@ -67,7 +70,14 @@ class DatasetService:
 
     async def delete_dataset(self, name: DatasetName, *, force: bool) -> None:
         """Delete a dataset with its versions."""
-        await self._store.write(lambda sql: datasets.delete(sql, name, force=force))
+
+        def delete(sql: Connection) -> None:
+            for version in versions.keys(sql, datasets.row_of(sql, name).key):
+                job_rows.check_idle(sql, version, str(name))
+                files.forget_collection(sql, version)
+            datasets.delete(sql, name, force=force)
+
+        await self._store.write(delete)
 
     async def get_version(self, name: VersionName) -> DatasetVersion:
         """Return one version."""
@@ -112,11 +122,23 @@ class DatasetService:
 
     async def delete_version(self, name: VersionName) -> None:
         """Delete a version with its files."""
-        await self._store.write(lambda sql: versions.delete(sql, name))
+
+        def delete(sql: Connection) -> None:
+            key = versions.row_of(sql, name).key
+            job_rows.check_idle(sql, key, str(name))
+            files.forget_collection(sql, key)
+            versions.delete(sql, name)
+
+        await self._store.write(delete)
 
     async def publish_version(self, name: VersionName) -> DatasetVersion:
         """Make a version immutable."""
-        return await self._store.write(lambda sql: versions.publish(sql, name))
+
+        def publish(sql: Connection) -> DatasetVersion:
+            job_rows.check_idle(sql, versions.row_of(sql, name).key, str(name))
+            return versions.publish(sql, name)
+
+        return await self._store.write(publish)
 
     async def _check_connection(self, name: ConnectionName | None, field: str) -> None:
         if name is None:

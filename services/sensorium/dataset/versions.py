@@ -127,6 +127,11 @@ def delete(connection: Connection, name: VersionName) -> None:
     connection.execute(update(datasets).where(datasets.c.key == row.dataset).values(latest=latest))
 
 
+def keys(connection: Connection, dataset: int) -> list[int]:
+    """Return the rows of all versions of the dataset in row `dataset`."""
+    return list(connection.execute(select(versions.c.key).where(versions.c.dataset == dataset)).scalars())
+
+
 def file_count(connection: Connection, dataset: int) -> int:
     """Return how many files all versions of the dataset in row `dataset` hold."""
     counted = select(func.coalesce(func.sum(versions.c.file_count), 0)).where(versions.c.dataset == dataset)

@@ -35,6 +35,10 @@ class FileStore(Protocol):
         """Yield the files whose path starts with the folder `prefix` (all for an empty one), `size` at a time."""
         ...
 
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one file as a listing would show it."""
+        ...
+
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of a file, `most` at most."""
         ...

@@ -33,6 +33,10 @@ class LocalFiles:
         while batch := await asyncio.to_thread(_next, found, size):
             yield batch
 
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one file as a listing would show it."""
+        return await asyncio.to_thread(self._stat, uri)
+
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of a file."""
         return await asyncio.to_thread(self._read, uri, most)
@@ -61,6 +65,13 @@ class LocalFiles:
         descriptor = self._open(uri)
         with os.fdopen(descriptor, "rb") as stream:
             return stream.read(most)
+
+    def _stat(self, uri: str) -> ListedFile:
+        descriptor = self._open(uri)
+        try:
+            return _shown(path_of(uri), os.fstat(descriptor), len(os.fspath(self._base).rstrip("/")) + 1)
+        finally:
+            os.close(descriptor)
 
     def _open(self, uri: str) -> int:
         path = self._inside(path_of(uri))
@@ -149,9 +160,12 @@ def _walked(start: Path, base: Path) -> Iterator[ListedFile]:
 def _listed(entry: "os.DirEntry[str]", skip: int) -> ListedFile | None:
     """Return an entry as a listing shows it; None when it vanished meanwhile."""
     try:
-        found = entry.stat(follow_symlinks=False)
+        return _shown(Path(entry.path), entry.stat(follow_symlinks=False), skip)
     except FileNotFoundError:
         return None
-    path = entry.path[skip:].encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _shown(path: Path, found: os.stat_result, skip: int) -> ListedFile:
+    below = os.fspath(path)[skip:].encode(errors="surrogateescape").decode(errors="replace")
     fingerprint = f"stat:{found.st_size}-{found.st_mtime_ns}"
-    return ListedFile(uri_of(Path(entry.path)), path, found.st_size, fingerprint, found.st_mtime_ns // 1000)
+    return ListedFile(uri_of(path), below, found.st_size, fingerprint, found.st_mtime_ns // 1000)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import (
     BaseError,
@@ -15,6 +16,9 @@ from sensorium.dataset.storages.file_store import ListedFile
 from sensorium.dataset.storages.local_files import refused, too_long
 from sensorium.errors import NotFound, PermissionDenied, Unavailable
 from sensorium.storage.moments import to_micros
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
 
 PAGE = 1000
 
@@ -40,22 +44,17 @@ class ObjectFiles:
         with _explained(f"{self._origin}{start}"):
             async for page in self._store.list(f"{start}/" if start else None, chunk_size=PAGE):
                 for each in page:
-                    tag = each["e_tag"]
-                    changed = to_micros(each["last_modified"])
-                    batch.append(
-                        ListedFile(
-                            self._origin + each["path"],
-                            each["path"].removeprefix(self._base),
-                            each["size"],
-                            "etag:" + tag.strip('"') if tag else f"stat:{each['size']}-{changed * 1000}",
-                            changed,
-                        )
-                    )
+                    batch.append(self._shown(each))
                     if len(batch) == size:
                         yield batch
                         batch = []
         if batch:
             yield batch
+
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one object as a listing would show it."""
+        with _explained(uri):
+            return self._shown(await self._store.head_async(self._key(uri)))
 
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of an object."""
@@ -83,6 +82,16 @@ class ObjectFiles:
         with _explained(self._origin + self._base):
             async for _ in self._store.list(self._base.rstrip("/") or None, chunk_size=1):
                 return
+
+    def _shown(self, each: "ObjectMeta") -> ListedFile:
+        tag, changed = each["e_tag"], to_micros(each["last_modified"])
+        return ListedFile(
+            self._origin + each["path"],
+            each["path"].removeprefix(self._base),
+            each["size"],
+            "etag:" + tag.strip('"') if tag else f"stat:{each['size']}-{changed * 1000}",
+            changed,
+        )
 
     def _key(self, uri: str) -> str:
         key = uri.removeprefix(self._origin)
