@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from dataset_samples import SECRET, bucket, oss_connection, s3_client, s3_connection
+from bucket_samples import bucket, oss_connection, s3_client, s3_connection
+from dataset_samples import SECRET
 
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.dataset.storages.opening import open_files
