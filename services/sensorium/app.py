@@ -55,10 +55,10 @@ from sensorium.trust import channel_to_role, guarded, shown_to_callers
 EMBED = "embed"
 SEARCH = "search"
 TAG = "tag"
+DATASET = "dataset"
 TRITON = "triton"
 
 _TRITON_REMEDY = "set SENSORIUM_TRITON__ALLOW_PUBLIC=true on a network that only the mesh is on"
-DATASET = "dataset"
 
 _log = structlog.get_logger(__name__)
 
