@@ -14,6 +14,11 @@ from typing import Any
 
 import structlog
 
+from sensorium.dataset.client import REPEATABLE as DATASET_REPEATABLE
+from sensorium.dataset.client import dataset_clients
+from sensorium.dataset.embedded import Neighbours, embedded_datasets
+from sensorium.dataset.servicer import DatasetServicer
+from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
 from sensorium.embed.client import EmbedClient
@@ -30,7 +35,7 @@ from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_channel
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import Registration, embed_service, search_service, tag_service
+from sensorium.rpc.registration import Registration, dataset_service, embed_service, search_service, tag_service
 from sensorium.rpc.server import RpcServer
 from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
 from sensorium.search.client import SearchClient
@@ -53,6 +58,7 @@ from sensorium.trust import Guards, channel_to_role, guarded, shown_to_callers
 EMBED = "embed"
 SEARCH = "search"
 TAG = "tag"
+DATASET = "dataset"
 TRITON = "triton"
 
 _TRITON_REMEDY = "set SENSORIUM_TRITON__ALLOW_PUBLIC=true on a network that only the mesh is on"
@@ -175,6 +181,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
+                    *await self._dataset_services(Neighbours(embedder, embedding, tagger)),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
@@ -182,6 +189,8 @@ class Parts:
                 # It serves models by Triton's own protocol, and of ours health alone.
                 await self._inference_server(self._cards(), TRITON)
                 return []
+            case Role.DATASET:
+                return [self._dataset_service(await self._local_datasets(await self._neighbours()))]
 
     def http_front(self, guards: Guards, server: RpcServer) -> HttpFront | None:
         """Return what a gateway serves over HTTP, under the limits of `server`; None for other roles.
@@ -208,6 +217,18 @@ class Parts:
 
     def _tag_service(self, tagger: Tagger) -> Registration:
         return tag_service(TagServicer(tagger, max_contents=self.settings.tag.max_contents), {EMBED, TAG})
+
+    async def _dataset_services(self, neighbours: Neighbours) -> list[Registration]:
+        """Return the dataset service; none at a gateway that is told of no dataset role."""
+        if target := self.settings.dataset.target:
+            channel = await self._channel(target, DATASET_REPEATABLE, "sensorium.v1.DatasetService", DATASET)
+            return [self._dataset_service(dataset_clients(channel))]
+        if self.settings.role is Role.GATEWAY:
+            return []
+        return [self._dataset_service(await self._local_datasets(neighbours))]
+
+    def _dataset_service(self, ports: DatasetPorts) -> Registration:
+        return dataset_service(DatasetServicer(ports), {DATASET})
 
     async def _embedder(self) -> Embedder:
         target = self._target(EMBED, self.settings.embed.target)
@@ -236,7 +257,7 @@ class Parts:
         return channel
 
     def _target(self, section: str, target: str) -> str:
-        if self.settings.role in {Role.GATEWAY, Role.TAG} and not target:
+        if self.settings.role in {Role.GATEWAY, Role.TAG, Role.DATASET} and not target:
             setting = f"SENSORIUM_{section.upper()}__TARGET"
             raise InvalidArgument(
                 f"a {self.settings.role} role of its own needs the address of the {section} role: set {setting}",
@@ -289,6 +310,19 @@ class Parts:
         )
         self.readiness.set(TAG, True)
         return tagger
+
+    async def _neighbours(self) -> Neighbours:
+        """Return what a dataset role of its own calls."""
+        embedder = await self._embedder()
+        searcher = EmbeddingSearcher(embedder, await self._searcher(), Limits.of(self.settings.search))
+        return Neighbours(embedder, searcher, await self._tagger(embedder))
+
+    async def _local_datasets(self, neighbours: Neighbours) -> DatasetPorts:
+        ports = await self._resources.enter_async_context(
+            embedded_datasets(self.settings.data_dir, self.settings.dataset, neighbours)
+        )
+        self.readiness.set(DATASET, True)
+        return ports
 
     async def _follow(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` until the mesh closes."""

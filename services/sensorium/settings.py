@@ -27,6 +27,7 @@ class Role(StrEnum):
     SEARCH = "search"
     TAG = "tag"
     TRITON = "triton"
+    DATASET = "dataset"
 
 
 class Section(BaseModel):
@@ -235,6 +236,32 @@ class TagSettings(Section):
     )
 
 
+class DatasetSettings(Section):
+    """The dataset service."""
+
+    target: str = Field("", description="Address of a remote dataset service; empty runs it in this process.")
+    roots: tuple[Path, ...] = Field((), description="Folders that local connections and `file:` URIs may be in.")
+    max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
+    max_display_name_chars: int = Field(256, description="Characters of a display name, and of a model's name.")
+    max_description_chars: int = Field(2048, description="Characters of a description or a comment.")
+    max_uri_chars: int = Field(2048, description="Characters of a URI.")
+    max_labels: int = Field(64, description="Labels of a dataset or a version.")
+    max_label_chars: int = Field(128, description="Characters of a label's key, and of its value.")
+    max_annotations_bytes: int = Field(64 * KIBIBYTE, description="All annotations, configs or secrets, as JSON.")
+    max_models: int = Field(256, description="Models of one connection.")
+    max_tags: int = Field(256, description="Tags in one edit.")
+    max_tag_chars: int = Field(128, description="Characters of one tag.")
+    job_concurrency: int = Field(2, ge=1, le=64, description="Batches of a job at work at once, unless it says else.")
+    retry_seconds: tuple[float, ...] = Field(
+        (0.5, 2.0, 8.0), description="Waits before a job repeats what failed because a service was away."
+    )
+    job_batch: int = Field(256, ge=1, le=256, description="Files of one batch.")
+    lease_seconds: float = Field(60, gt=0, description="How long a worker of a job may be silent before it is dead.")
+    queue_writes: int = Field(65_536, description="Rows that wait to be written; beyond it RESOURCE_EXHAUSTED.")
+    queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
+    read_threads: int = Field(4, description="Reads at work at once.")
+
+
 class TritonSettings(Section):
     """Where Triton is, or how to start one.
 
@@ -295,6 +322,7 @@ class Settings(BaseSettings):
     inputs: InputSettings = InputSettings()
     search: SearchSettings = SearchSettings()
     tag: TagSettings = TagSettings()
+    dataset: DatasetSettings = DatasetSettings()
     triton: TritonSettings = TritonSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from mesh_process import ROOT, MeshProcess
 
-PAGES = [ROOT / "README.md", ROOT / "docs" / "cli.md", ROOT / "docs" / "client.md", ROOT / "docs" / "http.md"]
+NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
+PAGES = [ROOT / name for name in NAMES]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -381,6 +381,7 @@ class MemoryMesh:
     embedder: LetterEmbedder = field(default_factory=LetterEmbedder)
     store: MemorySearcher = field(default_factory=MemorySearcher)
     tagger: MemoryTagger = field(init=False)
+    datasets: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext  # Opens them for one client.
 
     def __post_init__(self) -> None:
         self.tagger = MemoryTagger(self.embedder)
@@ -392,7 +393,8 @@ class MemoryMesh:
     @asynccontextmanager
     async def connect(self, endpoint: Endpoint) -> AsyncIterator[Backends]:
         """Stand in for `sensorium.client.connection.connect`."""
-        yield Backends(self.embedder, self.searcher, self.tagger)
+        async with self.datasets() as datasets:
+            yield Backends(self.embedder, self.searcher, self.tagger, datasets)
 
 
 def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:

@@ -29,6 +29,7 @@ class MeshProcess:
         settings = {
             "SENSORIUM_DATA_DIR": str(folder / "data"),
             "SENSORIUM_TRITON__MODEL_REPOSITORY": str(ROOT / "model_repository"),
+            "SENSORIUM_DATASET__ROOTS": json.dumps([str(ROOT / "samples")]),
             "SENSORIUM_GRPC__PORT": "0",
             "SENSORIUM_HTTP__PORT": "0",
             "SENSORIUM_TELEMETRY__LOG_FORMAT": "json",

@@ -8,10 +8,13 @@ from sensorium.cli import (
     aliases,
     backups,
     collections,
+    connections,
+    datasets,
     demo,
     documents,
     embed,
     health,
+    jobs,
     keys,
     models,
     search,
@@ -76,5 +79,8 @@ snapshots.register(app)
 backups.register(app)
 documents.register(app)
 tag.register(app)
+datasets.register(app)
+jobs.register(app)
+connections.register(app)
 models.register(app)
 keys.register(app)

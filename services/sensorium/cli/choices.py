@@ -36,6 +36,7 @@ class RoleOfProcess(StrEnum):
     SEARCH = "search"
     TAG = "tag"
     TRITON = "triton"
+    DATASET = "dataset"
 
 
 class KeyRoleName(StrEnum):

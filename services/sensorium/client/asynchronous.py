@@ -14,6 +14,7 @@ from sensorium.client.bulk import BulkWriter
 from sensorium.client.calling import Caller
 from sensorium.client.connection import Backends, Endpoint, connect
 from sensorium.client.contents import Given, as_contents, content_bytes
+from sensorium.client.datasets import AsyncDatasets
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hits
@@ -103,6 +104,7 @@ class AsyncClient(JobMethods):
         self._connect = connect
         self._resources = AsyncExitStack()
         self._opened: Backends | None = None
+        self.datasets = AsyncDatasets(lambda: self._backends.datasets, self._call, self._workspace)
 
     async def __aenter__(self) -> Self:
         self._opened = await self._resources.enter_async_context(self._connect(self._endpoint))

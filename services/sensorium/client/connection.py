@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensorium.dataset import client as dataset
+from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed import client as embed
 from sensorium.errors import InvalidArgument
 from sensorium.ports import Embedder, Searcher, Tagger
@@ -30,6 +32,7 @@ class Backends:
     embedder: Embedder
     searcher: Searcher
     tagger: Tagger
+    datasets: DatasetPorts
 
 
 @asynccontextmanager
@@ -41,12 +44,17 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
         InvalidArgument: The key holds what no header can.
     """
     headers = {"authorization": f"Bearer {_sendable(endpoint.api_key)}"} if endpoint.api_key else {}
-    repeatable = {**embed.REPEATABLE, **search.REPEATABLE, **tag.REPEATABLE}
+    repeatable = {**embed.REPEATABLE, **search.REPEATABLE, **tag.REPEATABLE, **dataset.REPEATABLE}
     credentials = channel_credentials(endpoint.tls_ca) if endpoint.tls_ca else None
     async with open_channel(
         endpoint.address, repeatable=repeatable, credentials=credentials, headers=headers
     ) as channel:
-        yield Backends(embed.EmbedClient(channel), search.SearchClient(channel), tag.TagClient(channel))
+        yield Backends(
+            embed.EmbedClient(channel),
+            search.SearchClient(channel),
+            tag.TagClient(channel),
+            dataset.dataset_clients(channel),
+        )
 
 
 def _sendable(key: str) -> str:

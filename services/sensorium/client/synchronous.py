@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from sensorium.client.asynchronous import AsyncClient, Connect
 from sensorium.client.connection import connect
 from sensorium.client.loop_thread import LoopThread
+from sensorium.client.synchronous_datasets import Datasets
 from sensorium.model.names import DEFAULT_WORKSPACE
 
 P = ParamSpec("P")
@@ -67,6 +68,7 @@ class Client:
             connect=connect,
         )
         self._thread: LoopThread | None = None
+        self.datasets = Datasets(self._client.datasets, lambda: self._running)
 
     def __enter__(self) -> Self:
         thread = LoopThread()

@@ -6,7 +6,7 @@ from functools import partial
 
 from grpc import aio
 
-from sensorium.v1 import embed_service_pb2_grpc, search_service_pb2_grpc, tag_service_pb2_grpc
+from sensorium.v1 import dataset_service_pb2_grpc, embed_service_pb2_grpc, search_service_pb2_grpc, tag_service_pb2_grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,9 @@ def tag_service(servicer: tag_service_pb2_grpc.TagServiceServicer, needs: Collec
     """Return TagService as `servicer` serves it."""
     add = partial(tag_service_pb2_grpc.add_TagServiceServicer_to_server, servicer)
     return Registration("sensorium.v1.TagService", add, needs)
+
+
+def dataset_service(servicer: dataset_service_pb2_grpc.DatasetServiceServicer, needs: Collection[str]) -> Registration:
+    """Return DatasetService as `servicer` serves it."""
+    add = partial(dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server, servicer)
+    return Registration("sensorium.v1.DatasetService", add, needs)

@@ -110,6 +110,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
     ERROR_REASON_STORAGE_FULL: _ErrorReason.ValueType  # 60
     """RESOURCE_EXHAUSTED: the disk is full, and nothing was written. Somebody has to make room. Metadata: `limit`."""
+    ERROR_REASON_VERSION_PUBLISHED: _ErrorReason.ValueType  # 50
+    """FAILED_PRECONDITION: a dataset version is published, and never changes again. Metadata: `resource`."""
+    ERROR_REASON_RESOURCE_IN_USE: _ErrorReason.ValueType  # 51
+    """FAILED_PRECONDITION: something else still needs the resource, or works on it. Metadata: `resource`."""
+    ERROR_REASON_NOT_INDEXED: _ErrorReason.ValueType  # 53
+    """FAILED_PRECONDITION: a dataset version has no search index yet: run an indexing job. Metadata: `resource`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -202,4 +208,10 @@ ERROR_REASON_STATE_UNFIT: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION: the resource is in a state in which this cannot be done. Metadata: `state`."""
 ERROR_REASON_STORAGE_FULL: ErrorReason.ValueType  # 60
 """RESOURCE_EXHAUSTED: the disk is full, and nothing was written. Somebody has to make room. Metadata: `limit`."""
+ERROR_REASON_VERSION_PUBLISHED: ErrorReason.ValueType  # 50
+"""FAILED_PRECONDITION: a dataset version is published, and never changes again. Metadata: `resource`."""
+ERROR_REASON_RESOURCE_IN_USE: ErrorReason.ValueType  # 51
+"""FAILED_PRECONDITION: something else still needs the resource, or works on it. Metadata: `resource`."""
+ERROR_REASON_NOT_INDEXED: ErrorReason.ValueType  # 53
+"""FAILED_PRECONDITION: a dataset version has no search index yet: run an indexing job. Metadata: `resource`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

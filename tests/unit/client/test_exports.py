@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from memory_mesh import LetterEmbedder, MemorySearcher, MemoryTagger
+from memory_mesh import MemoryMesh
 
 import sensorium
 import sensorium.client
@@ -27,7 +27,8 @@ def test_the_address_comes_from_the_argument_the_environment_or_the_default(monk
     @asynccontextmanager
     async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
         seen.append(endpoint.address)
-        yield Backends(LetterEmbedder(), MemorySearcher(), MemoryTagger(LetterEmbedder()))
+        async with MemoryMesh().connect(endpoint) as backends:
+            yield backends
 
     for address in (None, "b:2"):
         with sensorium.Client(address, connect=connect):

@@ -1,7 +1,8 @@
 """What every method needs of a key: the one place where that is declared.
 
-`read` looks, embeds, tags and searches; `write` changes documents, collections and tag definitions; `admin` also
-deletes collections and all that stands for one, and starts long work. A method that is not here is for `admin` alone.
+`read` looks, embeds, tags and searches; `write` changes documents, collections, tag definitions and datasets, and runs
+their jobs; `admin` also deletes collections, datasets and all that stands for one, starts long work on collections, and
+keeps connections. A method that is not here is for `admin` alone.
 """
 
 from collections.abc import Mapping
@@ -63,10 +64,57 @@ _TAG = {
     "DeleteTagDefinition": Rule(ADMIN, shared=NAME, whole=True),
     "Tag": Rule(READ, shared=("parent", "tag_definition")),
 }
+# Not for keys with a collection scope: files stand outside collections. What a request refers to besides the names here
+# must be of the same workspace, which the service checks.
+_DATASET = {
+    "GetDataset": Rule(READ, shared=NAME, whole=True),
+    "ListDatasets": Rule(READ, shared=PARENT, whole=True),
+    "CreateDataset": Rule(WRITE, shared=PARENT, whole=True),
+    "UpdateDataset": Rule(WRITE, shared=("dataset.name",), whole=True),
+    "DeleteDataset": Rule(ADMIN, shared=NAME, whole=True),
+    "GetDatasetVersion": Rule(READ, shared=NAME, whole=True),
+    "ListDatasetVersions": Rule(READ, shared=PARENT, whole=True),
+    "CreateDatasetVersion": Rule(WRITE, shared=PARENT, whole=True),
+    "UpdateDatasetVersion": Rule(WRITE, shared=("dataset_version.name",), whole=True),
+    "DeleteDatasetVersion": Rule(ADMIN, shared=NAME, whole=True),
+    "PublishDatasetVersion": Rule(WRITE, shared=NAME, whole=True),
+    "CompareDatasetVersions": Rule(READ, shared=("name", "base"), whole=True),
+    "GetFile": Rule(READ, shared=NAME, whole=True),
+    "ListFiles": Rule(READ, shared=PARENT, whole=True),
+    "BatchCreateFiles": Rule(WRITE, shared=PARENT, whole=True),
+    "BatchUpdateFiles": Rule(WRITE, shared=PARENT, whole=True),
+    "BatchDeleteFiles": Rule(WRITE, shared=PARENT, whole=True),
+    "ReadFile": Rule(READ, shared=NAME, whole=True),
+    "GetThumbnail": Rule(READ, shared=NAME, whole=True),
+    "GetFileStatistics": Rule(READ, shared=PARENT, whole=True),
+    "EditTags": Rule(WRITE, shared=PARENT, whole=True),
+    "ListTagEdits": Rule(READ, shared=PARENT, whole=True),
+    "SearchFiles": Rule(READ, shared=PARENT, whole=True),
+    "ExplainSearchFiles": Rule(READ, shared=("request.parent",), whole=True),
+    "ListNearDuplicates": Rule(READ, shared=PARENT, whole=True),
+    "GetDatasetJob": Rule(READ, shared=NAME, whole=True),
+    "ListDatasetJobs": Rule(READ, shared=PARENT, whole=True),
+    "CreateDatasetJob": Rule(WRITE, shared=PARENT, whole=True),
+    "UpdateDatasetJob": Rule(WRITE, shared=("job.name",), whole=True),
+    "DeleteDatasetJob": Rule(ADMIN, shared=NAME, whole=True),
+    "PauseDatasetJob": Rule(WRITE, shared=NAME, whole=True),
+    "ResumeDatasetJob": Rule(WRITE, shared=NAME, whole=True),
+    "CancelDatasetJob": Rule(WRITE, shared=NAME, whole=True),
+    "RetryDatasetJob": Rule(WRITE, shared=NAME, whole=True),
+    "WatchDatasetJob": Rule(READ, shared=NAME, whole=True),
+    "ListJobFiles": Rule(READ, shared=PARENT, whole=True),
+    "GetConnection": Rule(READ, shared=NAME, whole=True),
+    "ListConnections": Rule(READ, shared=PARENT, whole=True),
+    "CreateConnection": Rule(ADMIN, shared=PARENT, whole=True),
+    "UpdateConnection": Rule(ADMIN, shared=("connection.name",), whole=True),
+    "DeleteConnection": Rule(ADMIN, shared=NAME, whole=True),
+    "ValidateConnection": Rule(ADMIN, shared=PARENT, whole=True),
+}
 RULES: Mapping[str, Rule] = {
     **{f"/sensorium.v1.EmbedService/{method}": rule for method, rule in _EMBED.items()},
     **{f"/sensorium.v1.SearchService/{method}": rule for method, rule in _SEARCH.items()},
     **{f"/sensorium.v1.TagService/{method}": rule for method, rule in _TAG.items()},
+    **{f"/sensorium.v1.DatasetService/{method}": rule for method, rule in _DATASET.items()},
     # Reflection tells what the contracts are, which are no secret; a key shows that somebody may ask at all.
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Rule(READ),
 }

@@ -254,7 +254,7 @@ def response_from_proto(response: pb.SearchResponse, collection: CollectionName)
         groups=tuple(
             _hits_from_proto(group, collection, f"groups[{index}]") for index, group in enumerate(response.groups)
         ),
-        facets=tuple(_facet_from_proto(facet, f"facets[{index}]") for index, facet in enumerate(response.facets)),
+        facets=tuple(facet_from_proto(facet, f"facets[{index}]") for index, facet in enumerate(response.facets)),
         next_page_token=response.next_page_token,
         usage=usage_from_proto(response.usage),
         timings=timings_from_proto(response.timings),
@@ -272,14 +272,7 @@ def response_to_proto(response: SearchResponse, collection: CollectionName) -> p
             )
             for group in response.groups
         ],
-        facets=[
-            pb.Facet(
-                field=facet.field,
-                counts=[pb.FacetCount(value=attribute_to_proto(value), count=n) for value, n in facet.counts],
-                value_count=facet.value_count,
-            )
-            for facet in response.facets
-        ],
+        facets=map(facet_to_proto, response.facets),
         next_page_token=response.next_page_token,
         usage=usage_to_proto(response.usage),
         timings=timings_to_proto(response.timings),
@@ -328,7 +321,14 @@ def _hits_from_proto(group: pb.HitGroup, collection: CollectionName, field: str)
     return HitGroup(value, hits)
 
 
-def _facet_from_proto(facet: pb.Facet, field: str) -> Facet:
+def facet_to_proto(facet: Facet) -> pb.Facet:
+    """Return the message for the counts of one field."""
+    counts = [pb.FacetCount(value=attribute_to_proto(value), count=n) for value, n in facet.counts]
+    return pb.Facet(field=facet.field, counts=counts, value_count=facet.value_count)
+
+
+def facet_from_proto(facet: pb.Facet, field: str) -> Facet:
+    """Return the counts at `field`."""
     counts = tuple(
         (attribute_from_proto(each.value, f"{field}.counts[{index}].value"), each.count)
         for index, each in enumerate(facet.counts)

@@ -199,19 +199,20 @@ def _tag_to_proto(tag: TagSpec) -> pb.TagSpec:
 def _result_from_proto(result: pb.TagResult) -> ContentTags | SensoriumError:
     if result.WhichOneof("outcome") == "error":
         return from_status(result.error)
-    return ContentTags(_assigned_from_proto(result.tags.tags), _assigned_from_proto(result.tags.candidates))
+    return ContentTags(assigned_from_proto(result.tags.tags), assigned_from_proto(result.tags.candidates))
 
 
 def _result_to_proto(result: ContentTags | SensoriumError) -> pb.TagResult:
     match result:
         case ContentTags(tags=tags, candidates=candidates):
-            assigned = [[_assigned_to_proto(each) for each in group] for group in (tags, candidates)]
+            assigned = [[assigned_to_proto(each) for each in group] for group in (tags, candidates)]
             return pb.TagResult(tags=pb.ContentTags(tags=assigned[0], candidates=assigned[1]))
         case error:
             return pb.TagResult(error=to_status(error))
 
 
-def _assigned_from_proto(tags: Sequence[pb.AssignedTag]) -> tuple[AssignedTag, ...]:
+def assigned_from_proto(tags: Sequence[pb.AssignedTag]) -> tuple[AssignedTag, ...]:
+    """Return the tags that the messages hold."""
     return tuple(
         AssignedTag(
             each.tag,
@@ -223,7 +224,8 @@ def _assigned_from_proto(tags: Sequence[pb.AssignedTag]) -> tuple[AssignedTag, .
     )
 
 
-def _assigned_to_proto(tag: AssignedTag) -> pb.AssignedTag:
+def assigned_to_proto(tag: AssignedTag) -> pb.AssignedTag:
+    """Return the message for a tag as it was assigned."""
     evidence = pb.TagEvidence(
         explanation=tag.evidence.explanation,
         similarity=tag.evidence.similarity,

@@ -1,0 +1,264 @@
+"""`sensorium dataset`: make datasets, fill, tag and index them by jobs, and look at their files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sensorium.cli.job_progress import followed
+from sensorium.cli.options import command
+from sensorium.cli.session import Session
+
+if TYPE_CHECKING:
+    from sensorium.model.dataset_job import Work
+
+Name = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's id.", show_default=False)]
+Version = Annotated[int, typer.Option(min=0, help="The number of the version; 0 means the latest.")]
+Filter = Annotated[str, typer.Option(help="Only files that satisfy this filter (docs/datasets.md).")]
+Incremental = Annotated[bool, typer.Option("--incremental", help="Only files that changed or have not succeeded yet.")]
+Concurrency = Annotated[int, typer.Option(min=0, max=64, help="Batches at work at once; 0 means the server's default.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and start nothing.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")]
+Uri = Annotated[str, typer.Option(help="Where the files are: a folder, file://…, s3://… or oss://….")]
+Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
+About = Annotated[str, typer.Option("--description", help="What it is for.")]
+Force = Annotated[bool, typer.Option("--force", help="Even when it holds files.")]
+Fields = Annotated[list[str] | None, typer.Option("--by", help="A field to count by; may be given again.")]
+Tags = Annotated[list[str] | None, typer.Option(help="May be given again.")]
+
+group = typer.Typer(no_args_is_help=True)
+
+
+@group.command()
+@command
+def create(session: Session, dataset: Name, uri: Uri = "", connection: Storage = "", description: About = "") -> None:
+    """Create a dataset over the files of a folder or prefix.
+
+    [green]sensorium dataset create road --uri /srv/pictures[/]
+    """
+    if uri and "://" not in uri and not connection:
+        uri = str(Path(uri).resolve())
+    with session.client() as client:
+        made = client.datasets.create(dataset, uri=uri, connection=connection, description=description)
+    session.output.show(made, f"created {made.name}")
+
+
+@group.command("list")
+@command
+def list_(session: Session) -> None:
+    """List the datasets of the workspace.
+
+    [green]sensorium dataset list[/]
+    """
+    from sensorium.cli.dataset_tables import datasets_table
+
+    with session.client() as client:
+        found = list(client.datasets.list())
+    session.output.show_each(found, datasets_table(found) if found else "no datasets")
+
+
+@group.command()
+@command
+def delete(session: Session, dataset: Name, *, force: Force = False) -> None:
+    """Delete a dataset with its records and vectors; the files in storage stay.
+
+    [green]sensorium dataset delete road --force[/]
+    """
+    with session.client() as client:
+        client.datasets.delete(dataset, force=force)
+    session.output.show({"deleted": dataset}, f"deleted {dataset}")
+
+
+@group.command()
+@command
+def publish(session: Session, dataset: Name, version: Version = 0) -> None:
+    """Make a version immutable.
+
+    [green]sensorium dataset publish road[/]
+    """
+    with session.client() as client:
+        published = client.datasets.publish(dataset, version)
+    session.output.show(published, f"published {published.name}")
+
+
+@group.command("import")
+@command
+def import_(
+    session: Session,
+    dataset: Name,
+    *,
+    prefix: Annotated[str, typer.Option(help="Only this folder.")] = "",
+    include: Annotated[list[str] | None, typer.Option(help="A pattern of paths to take; may be given again.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="A pattern of paths to leave out; again too.")] = None,
+    version: Version = 0,
+    detach: Detach = False,
+) -> None:
+    """Register new and changed files, and mark vanished ones as deleted.
+
+    [green]sensorium dataset import road[/]
+    """
+    from sensorium.model.dataset_job import ImportWork
+
+    work = ImportWork(prefix, tuple(include or ()), tuple(exclude or ()))
+    _start(session, dataset, work, version, detach=detach)
+
+
+@group.command()
+@command
+def tag(
+    session: Session,
+    dataset: Name,
+    definition: Annotated[str, typer.Argument(metavar="DEFINITION", help="The tag definition's id.")],
+    *,
+    filter: Filter = "",
+    version: Version = 0,
+    incremental: Incremental = False,
+    concurrency: Concurrency = 0,
+    dry_run: DryRun = False,
+    detach: Detach = False,
+) -> None:
+    """Tag files by a tag definition.
+
+    [green]sensorium dataset tag road driving --incremental[/]
+    """
+    from sensorium.client.tagging import definition_name
+    from sensorium.model.dataset_file import FileSelection
+    from sensorium.model.dataset_job import TagWork
+
+    name = definition_name(definition, session.connection.workspace)
+    work = TagWork(name, selection=FileSelection(filter=filter))
+    options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
+    _start(session, dataset, work, version, concurrency, **options)
+
+
+@group.command()
+@command
+def index(
+    session: Session,
+    dataset: Name,
+    *,
+    model: Annotated[str, typer.Option(help="The embedding model; empty means the server's default.")] = "",
+    filter: Filter = "",
+    version: Version = 0,
+    incremental: Incremental = False,
+    concurrency: Concurrency = 0,
+    dry_run: DryRun = False,
+    detach: Detach = False,
+) -> None:
+    """Embed files, so that they are found in the search collection of the version.
+
+    [green]sensorium dataset index road[/]
+    """
+    from sensorium.model.dataset_file import FileSelection
+    from sensorium.model.dataset_job import IndexWork
+
+    work = IndexWork(model, FileSelection(filter=filter))
+    options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
+    _start(session, dataset, work, version, concurrency, **options)
+
+
+@group.command()
+@command
+def revert(session: Session, dataset: Name, job: Annotated[str, typer.Argument(metavar="JOB")]) -> None:
+    """Take back what a tagging job gave.
+
+    [green]sensorium dataset revert road workspaces/default/datasets/road/jobs/job-1a2b[/]
+    """
+    from sensorium.model.dataset_job import RevertTagsWork
+    from sensorium.model.dataset_names import JobName
+
+    name = JobName.parse(job, "job")
+    _start(session, dataset, RevertTagsWork(name), 0)
+
+
+@group.command()
+@command
+def files(session: Session, dataset: Name, *, filter: Filter = "", version: Version = 0) -> None:
+    """List files with their tags, or those that satisfy a filter.
+
+    [green]sensorium dataset files road --filter 'FileType = "image" AND Tags HAS "night"'[/]
+    """
+    from sensorium.cli.dataset_tables import file_line
+
+    with session.client() as client:
+        for each in client.datasets.files(dataset, version, filter=filter):
+            session.output.show(each, file_line(each))
+
+
+@group.command()
+@command
+def facets(session: Session, dataset: Name, by: Fields = None, *, filter: Filter = "", version: Version = 0) -> None:
+    """Count the files that satisfy a filter by the values of fields.
+
+    [green]sensorium dataset facets road --by tags --by file_dir[/]
+    """
+    from sensorium.cli.dataset_tables import statistics_lines
+    from sensorium.model.search import FacetRequest
+
+    requests = [FacetRequest(field) for field in by or ["file_type", "tags"]]
+    with session.client() as client:
+        found = client.datasets.statistics(dataset, version, filter=filter, facets=requests)
+    session.output.show(found, statistics_lines(found))
+
+
+@group.command()
+@command
+def edit(
+    session: Session,
+    dataset: Name,
+    filter: Annotated[str, typer.Option(help="The files to change (docs/datasets.md).", show_default=False)],
+    *,
+    add: Tags = None,
+    remove: Tags = None,
+    hide: Tags = None,
+    restore: Tags = None,
+    version: Version = 0,
+) -> None:
+    """Add and remove tags of people; hide tags of algorithms, or show them again.
+
+    [green]sensorium dataset edit road --filter 'FileDir = "night"' --add dark[/]
+    """
+    from sensorium.model.dataset_file import FileSelection
+
+    with session.client() as client:
+        done = client.datasets.edit_tags(
+            dataset,
+            FileSelection(filter=filter),
+            version,
+            add=add or (),
+            remove=remove or (),
+            hide=hide or (),
+            restore=restore or (),
+        )
+    session.output.show(done, f"changed {done.changed_count:,} of {done.matched_count:,} files")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")
+
+
+def _start(
+    session: Session,
+    dataset: str,
+    work: "Work",
+    version: int,
+    concurrency: int = 0,
+    *,
+    incremental: bool = False,
+    dry_run: bool = False,
+    detach: bool = False,
+) -> None:
+    """Start a job, and follow it with a bar unless told otherwise."""
+    from sensorium.cli.dataset_tables import job_line, plan_line
+
+    with session.client() as client:
+        job = client.datasets.start(
+            dataset, work, version, incremental=incremental, concurrency=concurrency, dry_run=dry_run
+        )
+        if dry_run:
+            session.output.show(job, plan_line(job))
+        elif detach:
+            session.output.show(job, job_line(job))
+        else:
+            followed(session, client, str(job.name))

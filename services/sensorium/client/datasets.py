@@ -1,0 +1,204 @@
+"""Datasets, their files and jobs, as a caller reaches them."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from sensorium.client.calling import Caller
+from sensorium.client.paging import each_of
+from sensorium.dataset_ports import DatasetPorts
+from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
+from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion
+from sensorium.model.dataset_file import (
+    FileRecord,
+    FileSelection,
+    FileStatistics,
+    TagEdit,
+    TagEditResult,
+)
+from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
+from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, JobName, VersionName
+from sensorium.model.names import check_id
+from sensorium.model.search import FacetRequest, Page, TagFilter
+
+PAGE_SIZE = 1000
+NO_TAGS = TagFilter()
+Reach = Callable[[], DatasetPorts]
+
+
+class AsyncDatasets:
+    """The datasets of a workspace: `mesh.datasets` of an `AsyncClient`.
+
+    Datasets, connections and jobs go by their ids or their names; a version goes by its number, of which 0 means the
+    latest.
+
+    Args:
+        reach: Returns the ports, while the client is open.
+        call: Makes calls that end by a deadline.
+        workspace: The workspace of what is named by its id.
+    """
+
+    def __init__(self, reach: Reach, call: Caller, workspace: str) -> None:
+        self._reach = reach
+        self._call = call
+        self._workspace = workspace
+
+    async def create(self, dataset: str, *, uri: str = "", connection: str = "", description: str = "") -> Dataset:
+        """Create a dataset over the files at `uri`, of a connection or of the server's own folders."""
+        storage = self._connection(connection) if connection else None
+        spec = DatasetSpec(description=description, uri=uri, connection=storage)
+        return await self._call(lambda: self._reach().datasets.create_dataset(self._name(dataset), spec))
+
+    async def get(self, dataset: str) -> Dataset:
+        """Return one dataset."""
+        return await self._call(lambda: self._reach().datasets.get_dataset(self._name(dataset)))
+
+    def list(self) -> AsyncIterator[Dataset]:
+        """Yield the workspace's datasets, by id."""
+
+        async def page(token: str) -> Page[Dataset]:
+            return await self._call(lambda: self._reach().datasets.list_datasets(self._workspace, PAGE_SIZE, token))
+
+        return each_of(page)
+
+    async def delete(self, dataset: str, *, force: bool = False) -> None:
+        """Delete a dataset; one that holds files needs `force`. What is in storage stays."""
+        await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
+
+    async def publish(self, dataset: str, version: int = 0) -> DatasetVersion:
+        """Make a version immutable."""
+        name = await self._version(dataset, version)
+        return await self._call(lambda: self._reach().datasets.publish_version(name))
+
+    async def create_connection(
+        self,
+        connection: str,
+        kind: ConnectionKind | str,
+        *,
+        configs: Mapping[str, str],
+        secrets: Mapping[str, str] | None = None,
+        description: str = "",
+    ) -> Connection:
+        """Create a connection; its secrets are never returned."""
+        spec = ConnectionSpec(ConnectionKind(kind), description, configs, secrets or {})
+        name = self._connection(connection)
+        return await self._call(lambda: self._reach().connections.create_connection(name, spec))
+
+    def connections(self) -> AsyncIterator[Connection]:
+        """Yield the workspace's connections, by id."""
+
+        async def page(token: str) -> Page[Connection]:
+            ports = self._reach()
+            return await self._call(lambda: ports.connections.list_connections(self._workspace, PAGE_SIZE, token))
+
+        return each_of(page)
+
+    async def delete_connection(self, connection: str) -> None:
+        """Delete a connection that no dataset has."""
+        await self._call(lambda: self._reach().connections.delete_connection(self._connection(connection)))
+
+    async def files(
+        self, dataset: str, version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS
+    ) -> AsyncIterator[FileRecord]:
+        """Yield the files of a version that satisfy a filter and a condition on tags, by URI."""
+        name, chosen = await self._version(dataset, version), FileSelection((), filter, tags)
+
+        async def page(token: str) -> Page[FileRecord]:
+            return await self._call(lambda: self._reach().files.list_files(name, PAGE_SIZE, token, chosen))
+
+        async for each in each_of(page):
+            yield each
+
+    async def statistics(
+        self,
+        dataset: str,
+        version: int = 0,
+        *,
+        filter: str = "",
+        tags: TagFilter = NO_TAGS,
+        facets: Sequence[FacetRequest] = (),
+    ) -> FileStatistics:
+        """Count the files that satisfy a filter and a condition on tags, and the values of their fields."""
+        name, chosen = await self._version(dataset, version), FileSelection((), filter, tags)
+        return await self._call(lambda: self._reach().files.statistics(name, chosen, facets))
+
+    async def edit_tags(
+        self,
+        dataset: str,
+        selection: FileSelection,
+        version: int = 0,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        hide: Sequence[str] = (),
+        restore: Sequence[str] = (),
+    ) -> TagEditResult:
+        """Add and remove user tags, hide algorithm tags and show them again, of all selected files."""
+        name = await self._version(dataset, version)
+        edit = TagEdit(name, selection, tuple(add), tuple(remove), tuple(hide), tuple(restore))
+        return await self._call(lambda: self._reach().files.edit_tags(edit))
+
+    async def start(
+        self,
+        dataset: str,
+        work: Work,
+        version: int = 0,
+        *,
+        incremental: bool = False,
+        concurrency: int = 0,
+        dry_run: bool = False,
+    ) -> Job:
+        """Start a job on a version, or estimate what it would do."""
+        mode = JobMode.INCREMENTAL if incremental else JobMode.FULL
+        spec = JobSpec(await self._version(dataset, version), work, mode=mode, concurrency=concurrency)
+        return await self._call(lambda: self._reach().jobs.create_job(spec, dry_run=dry_run))
+
+    def jobs(self, dataset: str = ANY_DATASET) -> AsyncIterator[Job]:
+        """Yield the jobs of a dataset, or of all, latest first."""
+        name = DatasetName(self._workspace, dataset) if dataset == ANY_DATASET else self._name(dataset)
+
+        async def page(token: str) -> Page[Job]:
+            return await self._call(lambda: self._reach().jobs.list_jobs(name, PAGE_SIZE, token))
+
+        return each_of(page)
+
+    async def watch(self, job: str) -> AsyncIterator[Job]:
+        """Yield a job, by its name, whenever it changes, until it has ended or rests."""
+        async for each in self._reach().jobs.watch_job(JobName.parse(job, "job")):
+            yield each
+
+    async def pause(self, job: str) -> Job:
+        """Let a job rest after the files that are at work."""
+        return await self._call(lambda: self._reach().jobs.pause_job(JobName.parse(job, "job")))
+
+    async def resume(self, job: str) -> Job:
+        """Let a paused job go on."""
+        return await self._call(lambda: self._reach().jobs.resume_job(JobName.parse(job, "job")))
+
+    async def cancel(self, job: str) -> Job:
+        """Stop a job for good; what is done stays done."""
+        return await self._call(lambda: self._reach().jobs.cancel_job(JobName.parse(job, "job")))
+
+    async def retry(self, job: str) -> Job:
+        """Work on the failed files of an ended job again."""
+        return await self._call(lambda: self._reach().jobs.retry_job(JobName.parse(job, "job")))
+
+    def job_files(self, job: str, states: Sequence[JobFileState] = ()) -> AsyncIterator[JobFile]:
+        """Yield what became of the files of a job, by URI."""
+        name = JobName.parse(job, "job")
+
+        async def page(token: str) -> Page[JobFile]:
+            return await self._call(lambda: self._reach().jobs.list_job_files(name, PAGE_SIZE, token, states))
+
+        return each_of(page)
+
+    def _name(self, dataset: str) -> DatasetName:
+        if "/" in dataset:
+            return DatasetName.parse(dataset, "dataset")
+        return DatasetName(self._workspace, check_id(dataset, "dataset"))
+
+    def _connection(self, connection: str) -> ConnectionName:
+        if "/" in connection:
+            return ConnectionName.parse(connection, "connection")
+        return ConnectionName(self._workspace, check_id(connection, "connection"))
+
+    async def _version(self, dataset: str, version: int) -> VersionName:
+        return VersionName(self._name(dataset), version) if version else (await self.get(dataset)).latest.name

@@ -1,0 +1,63 @@
+"""Datasets for code without an event loop: every method of the async ones, waited for."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sensorium.client.datasets import AsyncDatasets
+from sensorium.client.loop_thread import LoopThread
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _waited(
+    method: Callable[Concatenate[AsyncDatasets, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate["Datasets", P], R]:
+    """Return the method that waits for `method`."""
+
+    @wraps(method)
+    def call(datasets: "Datasets", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return datasets._thread().run(method(datasets._wrapped, *args, **kwargs))
+
+    return call
+
+
+def _iterated(
+    method: Callable[Concatenate[AsyncDatasets, P], AsyncIterator[R]],
+) -> Callable[Concatenate["Datasets", P], Iterator[R]]:
+    """Return the method that yields what `method` yields."""
+
+    @wraps(method)
+    def call(datasets: "Datasets", /, *args: P.args, **kwargs: P.kwargs) -> Iterator[R]:
+        return datasets._thread().iterate(method(datasets._wrapped, *args, **kwargs))
+
+    return call
+
+
+class Datasets:
+    """The datasets of a workspace: `mesh.datasets` of a `Client`, with the methods of `AsyncDatasets`."""
+
+    def __init__(self, wrapped: AsyncDatasets, thread: Callable[[], LoopThread]) -> None:
+        self._wrapped = wrapped
+        self._thread = thread
+
+    create = _waited(AsyncDatasets.create)
+    get = _waited(AsyncDatasets.get)
+    list = _iterated(AsyncDatasets.list)
+    delete = _waited(AsyncDatasets.delete)
+    publish = _waited(AsyncDatasets.publish)
+    create_connection = _waited(AsyncDatasets.create_connection)
+    connections = _iterated(AsyncDatasets.connections)
+    delete_connection = _waited(AsyncDatasets.delete_connection)
+    files = _iterated(AsyncDatasets.files)
+    statistics = _waited(AsyncDatasets.statistics)
+    edit_tags = _waited(AsyncDatasets.edit_tags)
+    start = _waited(AsyncDatasets.start)
+    jobs = _iterated(AsyncDatasets.jobs)
+    watch = _iterated(AsyncDatasets.watch)
+    pause = _waited(AsyncDatasets.pause)
+    resume = _waited(AsyncDatasets.resume)
+    cancel = _waited(AsyncDatasets.cancel)
+    retry = _waited(AsyncDatasets.retry)
+    job_files = _iterated(AsyncDatasets.job_files)

@@ -1,0 +1,1 @@
+"""The dataset service: files in storage with their metadata and tags, and the jobs that work on them."""

@@ -1,0 +1,41 @@
+"""Files as documents of a search collection: what of them a search can filter by."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from sensorium.dataset.file_fields import FIELDS
+from sensorium.model.collection import AttributeField, AttributeType
+from sensorium.model.content import Content
+from sensorium.model.document import AttributeValue, Document
+from sensorium.model.embedding import Embedding
+from sensorium.storage import moments
+
+# What every document has by itself.
+_OWN = ("id", "tags")
+_META = "meta_"
+
+ATTRIBUTES = tuple(AttributeField(each.name, each.type) for each in FIELDS if each.name not in _OWN)
+
+
+def document_of(row: Row[Any], source: Content | Embedding) -> Document:
+    """Return the document of a file."""
+    values = {each.field: value for each in ATTRIBUTES if (value := _value(row, each)) is not None}
+    return Document(row.id, source, tuple(row.tags), values)
+
+
+def _value(row: Row[Any], attribute: AttributeField) -> AttributeValue | None:
+    if attribute.field.startswith(_META):
+        found: AttributeValue | None = row.attributes.get(attribute.field.removeprefix(_META))
+        return found
+    value = row._mapping[attribute.field]
+    match attribute.type, value:
+        case _, None:
+            return None
+        case AttributeType.TIME, int():
+            return moments.from_micros(value)
+        case AttributeType.STRING_LIST, list():
+            return tuple(value)
+        case _:
+            plain: AttributeValue = value
+            return plain

@@ -1,0 +1,98 @@
+"""Puts the dataset service together: its catalog in one SQLite file of the data directory, its jobs in another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensorium.dataset.connection_service import ConnectionService
+from sensorium.dataset.dataset_service import DatasetService
+from sensorium.dataset.file_service import FileService
+from sensorium.dataset.jobs.engine import FileWork, JobEngine
+from sensorium.dataset.jobs.importing import FileImport
+from sensorium.dataset.jobs.indexing import Indexing
+from sensorium.dataset.jobs.reverting import Reverting
+from sensorium.dataset.jobs.runner import Advance, DurableRunner, Runner
+from sensorium.dataset.jobs.service import JobService
+from sensorium.dataset.jobs.signals import Signals
+from sensorium.dataset.jobs.tagging import Tagging
+from sensorium.dataset.jobs.version_files import opener
+from sensorium.dataset.projector import Projector
+from sensorium.dataset.vault import opened_vault
+from sensorium.dataset_ports import DatasetPorts
+from sensorium.ports import Embedder, Searcher, Tagger
+from sensorium.settings import DatasetSettings
+from sensorium.storage.store import Store
+
+STORE_FILE = "dataset.sqlite3"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+OpenRunner = Callable[[Path, Advance], AbstractAsyncContextManager[Runner]]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The services that jobs call; the searcher takes contents as well as vectors."""
+
+    embedder: Embedder
+    searcher: Searcher
+    tagger: Tagger
+
+
+@asynccontextmanager
+async def embedded_datasets(
+    data_dir: Path, settings: DatasetSettings, neighbours: Neighbours, runner: OpenRunner = DurableRunner
+) -> AsyncIterator[DatasetPorts]:
+    """Give a dataset service that keeps its catalog in `dataset.sqlite3` of `data_dir`, which is made when missing.
+
+    Jobs that had not ended when the last process did go on.
+
+    Raises:
+        FailedPrecondition: FILE_UNUSABLE: another process works on it, a later release wrote it, or the key of its
+            secrets cannot be used.
+        DataLoss: The store is damaged.
+    """
+    vault = opened_vault(data_dir)
+    store = Store(
+        "dataset",
+        data_dir / STORE_FILE,
+        MIGRATIONS,
+        threads=settings.read_threads,
+        queue_reads=settings.queue_reads,
+        queue_rows=settings.queue_writes,
+    )
+    async with store:
+        connections, signals = ConnectionService(store, vault, settings), Signals()
+        opened = opener(store, connections)
+        works: dict[str, FileWork] = {
+            "tag": Tagging(opened, neighbours.tagger),
+            "index": Indexing(store, opened, neighbours.embedder, neighbours.searcher),
+            "revert_tags": Reverting(store),
+        }
+        engine = JobEngine(
+            store,
+            {"import": FileImport(store, opened)},
+            works,
+            signals,
+            batch=settings.job_batch,
+            lease_seconds=settings.lease_seconds,
+            retry_seconds=settings.retry_seconds,
+        )
+        async with (
+            runner(data_dir, engine.advance) as running,
+            _following(Projector(store, neighbours.searcher, signals)),
+        ):
+            jobs = JobService(store, works, running, signals, settings)
+            await jobs.resume_unfinished()
+            yield DatasetPorts(DatasetService(store, settings), connections, FileService(store, settings), jobs)
+
+
+@asynccontextmanager
+async def _following(projector: Projector) -> AsyncIterator[None]:
+    task = asyncio.create_task(projector.follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,194 @@
+"""Files: what their port promises, on the catalog."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+
+from sensorium.dataset import file_facets, files, tags, versions
+from sensorium.dataset.checks import check_length, invalid
+from sensorium.dataset.jobs.work_check import check_selection
+from sensorium.dataset.repeats import Repeatable, RequestId
+from sensorium.dataset.selecting import filter_of, selected
+from sensorium.dataset.tables import files as table
+from sensorium.model.count_check import check_count
+from sensorium.model.dataset_file import (
+    BY_URI,
+    EVERY_FILE,
+    FileOrder,
+    FileRecord,
+    FileSelection,
+    FileStatistics,
+    SortBy,
+    TagChange,
+    TagEdit,
+    TagEditResult,
+)
+from sensorium.model.dataset_names import FileName, VersionName
+from sensorium.model.search import FacetRequest, Page
+from sensorium.settings import DatasetSettings
+from sensorium.storage import list_pages
+from sensorium.storage.store import Store
+
+EDIT_BATCH = 5000
+LARGEST_KEY = 2**62
+
+
+class FileService:
+    """Knows the files of versions; implements `dataset_ports.Files`.
+
+    Args:
+        store: An open catalog.
+        limits: What requests may hold.
+    """
+
+    def __init__(self, store: Store, limits: DatasetSettings) -> None:
+        self._store = store
+        self._limits = limits
+
+    async def get_file(self, name: FileName) -> FileRecord:
+        """Return one file record."""
+        return await self._store.read(lambda sql: files.get(sql, name, versions.row_of(sql, name.version).key))
+
+    async def list_files(
+        self,
+        version: VersionName,
+        page_size: int,
+        page_token: str,
+        selection: FileSelection = EVERY_FILE,
+        order: FileOrder = BY_URI,
+    ) -> Page[FileRecord]:
+        """Return a page of the selected files; a page starts behind the last file of the one before."""
+        size = list_pages.checked_size(page_size, self._limits.max_page_size)
+        check_selection(selection, "selection")
+        part = filter_of(selection)
+        mark = list_pages.request_mark("files", version, selection, order)
+        position = list_pages.decode(page_token, mark) if page_token else []
+
+        def read(sql: Connection) -> tuple[list[FileRecord], list[Row[Any]]]:
+            row = versions.row_of(sql, version)
+            wanted = select(table).where(selected(row.key, selection, part), _behind(position, order))
+            rows = sql.execute(wanted.order_by(*_ordered(order)).limit(size + 1)).all()
+            return files.records(sql, version, rows[:size]), list(rows)
+
+        found, rows = await self._store.read(read)
+        token = list_pages.encode([mark, *_place(rows[size - 1], order)]) if len(rows) > size else ""
+        return Page(tuple(found), token)
+
+    async def statistics(
+        self, version: VersionName, selection: FileSelection = EVERY_FILE, facets: Sequence[FacetRequest] = ()
+    ) -> FileStatistics:
+        """Count the selected files, and the values of their fields."""
+        check_selection(selection, "selection")
+        fields = file_facets.check(facets)
+        part = filter_of(selection)
+
+        def read(sql: Connection) -> FileStatistics:
+            row = versions.row_of(sql, version)
+            if selection == EVERY_FILE:
+                count, size = row.file_count, row.size_bytes
+            else:
+                counted = select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).select_from(table)
+                count, size = sql.execute(counted.where(selected(row.key, selection, part))).one()
+            found = file_facets.count_values(sql, selected(row.key, selection, part), fields, facets)
+            return FileStatistics(int(count), int(size), found)
+
+        return await self._store.read(read)
+
+    async def edit_tags(self, edit: TagEdit) -> TagEditResult:
+        """Change user tags, and which algorithm tags are hidden, some thousand files in a transaction."""
+        self._check_edit(edit)
+        repeat = RequestId.of(edit.version.dataset.workspace, edit.request_id, replace(edit, request_id=""))
+        part = filter_of(edit.selection)
+
+        def make(sql: Connection) -> TagEditResult:
+            row = versions.draft_row(sql, edit.version)
+            chosen = selected(row.key, edit.selection, part)
+            keys = list(sql.execute(select(table.c.key).where(chosen).order_by(table.c.key)).scalars())
+            changed = 0
+            for start in range(0, len(keys), EDIT_BATCH):
+                batch = keys[start : start + EDIT_BATCH]
+                changed += tags.rewrite(sql, row.key, batch, lambda file: tags.edited(file, edit), by=repeat.id)
+            return TagEditResult(len(keys), changed)
+
+        change = Repeatable(
+            make=make,
+            answer=lambda made: [made.matched_count, made.changed_count],
+            recall=lambda _, kept: TagEditResult(*_counts(kept)),
+        )
+        return await self._store.write(lambda sql: repeat.once(sql, change))
+
+    async def list_tag_edits(self, name: FileName, page_size: int, page_token: str) -> Page[TagChange]:
+        """Return a page of the changes of one file's tags, latest first."""
+        size = list_pages.checked_size(page_size, self._limits.max_page_size)
+        mark = list_pages.request_mark("tag edits", name)
+        position = list_pages.list_position(page_token, mark)
+        if position and not (position.isascii() and position.isdecimal() and len(position) <= 18):
+            raise list_pages.invalid()
+        before = int(position) if position else LARGEST_KEY
+
+        def read(sql: Connection) -> tuple[list[tuple[int, TagChange]], bool]:
+            version = versions.row_of(sql, name.version).key
+            files.get(sql, name, version)
+            of_file = (table.c.version == version) & (table.c.id == name.id)
+            return tags.page(sql, sql.execute(select(table.c.key).where(of_file)).scalar_one(), before, size)
+
+        found, more = await self._store.read(read)
+        token = list_pages.list_token(mark, str(found[-1][0])) if more else ""
+        return Page(tuple(change for _, change in found), token)
+
+    def _check_edit(self, edit: TagEdit) -> None:
+        check_selection(edit.selection, "selection")
+        if edit.selection.is_everything:
+            raise invalid("selection", "it must name files, or have a filter or a condition on tags")
+        given = {
+            "add": edit.add,
+            "remove": edit.remove,
+            "delete_algorithm": edit.hide,
+            "restore_algorithm": edit.restore,
+        }
+        check_count("add", sum(map(len, given.values())), self._limits.max_tags)
+        for field, texts in given.items():
+            for place, text in enumerate(texts):
+                if not text.strip():
+                    raise invalid(f"{field}[{place}]", "it is empty or blank")
+                check_length(text, self._limits.max_tag_chars, f"{field}[{place}]")
+
+
+def _counts(kept: object) -> tuple[int, int]:
+    match kept:
+        case [int(matched), int(changed)]:
+            return matched, changed
+        case _:
+            return 0, 0
+
+
+def _ordered(order: FileOrder) -> list[Any]:
+    columns = [table.c[order.by.value], *([] if order.by is SortBy.URI else [table.c.uri])]
+    return [column.desc() if order.descending else column for column in columns]
+
+
+def _place(row: Row[Any], order: FileOrder) -> list[str | float | int]:
+    """Return where a page goes on: the value that files are ordered by, and the URI."""
+    value = row._mapping[order.by.value]
+    return [row.uri] if order.by is SortBy.URI else ["" if value is None else value, row.uri]
+
+
+def _behind(position: Sequence[object], order: FileOrder) -> ColumnElement[bool]:
+    """Return the condition for the files behind a place. Raises InvalidArgument (PAGE_TOKEN_INVALID)."""
+    uri, column = table.c.uri, table.c[order.by.value]
+    match position:
+        case []:
+            return and_(True)
+        case [str(last)] if order.by is SortBy.URI:
+            return uri < last if order.descending else uri > last
+        case ["", str(last)]:  # Files without a time come first, or last.
+            behind: ColumnElement[bool] = and_(column.is_(None), uri < last if order.descending else uri > last)
+            return behind if order.descending else or_(behind, column.is_not(None))
+        case [int(value), str(last)]:
+            later = column < value if order.descending else column > value
+            same = and_(column == value, uri < last if order.descending else uri > last)
+            return or_(later, same, column.is_(None)) if order.descending else or_(later, same)
+        case _:
+            raise list_pages.invalid()

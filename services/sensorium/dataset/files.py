@@ -1,0 +1,158 @@
+"""What the catalog says of files, in SQL."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from sensorium.dataset.tables import files, outbox, taggings, versions
+from sensorium.errors import NotFound
+from sensorium.model.dataset_file import AlgorithmTag, FileRecord, FileStatus, FileTags
+from sensorium.model.dataset_names import FileName, VersionName
+from sensorium.model.names import TagDefinitionName
+from sensorium.model.tagging import AssignedTag, TagEvidence
+from sensorium.storage import moments
+
+# What a file is that nobody has said anything of.
+_NEW: Mapping[str, Any] = {
+    "file_create_time": None, "comment": "", "algorithm_tags": [], "user_tags": [], "deleted_tags": [], "tags": [],
+    "index_job": "", "index_of": "",
+}  # fmt: skip
+# What a re-import of a file overwrites.
+_FACTS = (
+    "file_name", "file_dir", "file_type", "content_type", "size_bytes", "fingerprint", "file_update_time", "width",
+    "height", "duration_ms", "attributes", "status", "import_job", "update_time",
+)  # fmt: skip
+
+
+def get(sql: Connection, name: FileName, version: int) -> FileRecord:
+    """Return one file of the version in row `version`. Raises NotFound."""
+    row = sql.execute(select(files).where(files.c.version == version, files.c.id == name.id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no {name}", metadata={"resource": str(name)})
+    return records(sql, name.version, [row])[0]
+
+
+def records(sql: Connection, version: VersionName, rows: Sequence[Row[Any]]) -> list[FileRecord]:
+    """Return the records of rows, with what taggers said of them."""
+    said: dict[int, list[AlgorithmTag]] = {}
+    current = select(taggings).where(
+        taggings.c.file.in_([row.key for row in rows if row.algorithm_tags]), taggings.c.superseded_by == ""
+    )
+    for tagging in sql.execute(current.order_by(taggings.c.create_time, taggings.c.job)):
+        said.setdefault(tagging.file, []).extend(tags_of(tagging))
+    return [_record(version, row, said.get(row.key, ())) for row in rows]
+
+
+def tags_of(tagging: Row[Any]) -> list[AlgorithmTag]:
+    """Return the tags of one tagging."""
+    return [
+        AlgorithmTag(
+            AssignedTag(tag, group, score, TagEvidence(explanation, similarity, part)),
+            TagDefinitionName.parse(tagging.definition),
+            tagging.definition_version,
+            tagging.model,
+            tagging.model_revision,
+            tagging.job,
+            moments.from_micros(tagging.create_time),
+        )
+        for tag, group, score, explanation, similarity, part in tagging.tags
+    ]
+
+
+def known(sql: Connection, version: int, uris: Sequence[str]) -> dict[str, Row[Any]]:
+    """Return key, fingerprint, status and import job of the files at `uris`, by URI."""
+    columns = (files.c.key, files.c.uri, files.c.fingerprint, files.c.status, files.c.import_job, files.c.size_bytes)
+    wanted = select(*columns).where(files.c.version == version, files.c.uri.in_(uris))
+    found: dict[str, Row[Any]] = {row.uri: row for row in sql.execute(wanted).all()}  # type: ignore[misc]
+    return found
+
+
+def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Add files, or change what is known of them; return the keys of those that were there. Their tags stay."""
+    before = known(sql, version, [row["uri"] for row in rows])
+    fresh = [{**_NEW, **row, "version": version} for row in rows if row["uri"] not in before]
+    if fresh:
+        sql.execute(insert(files), fresh)
+    known_ones = [row for row in rows if row["uri"] in before]
+    changed = [{"changed": before[row["uri"]].key, **{name: row[name] for name in _FACTS}} for row in known_ones]
+    if changed:
+        sql.execute(update(files).where(files.c.key == bindparam("changed")), changed)
+    active = [each for each in before.values() if each.status == FileStatus.ACTIVE]
+    count_more(
+        sql,
+        version,
+        len(rows) - len(active),
+        sum(row["size_bytes"] for row in rows) - sum(each.size_bytes for each in active),
+    )
+    keys = [each["changed"] for each in changed]
+    project(sql, version, keys)
+    return keys
+
+
+def mark_deleted(sql: Connection, version: int, keys: Sequence[int]) -> int:
+    """Mark files as deleted; return how many were there."""
+    gone = (files.c.version == version) & files.c.key.in_(keys) & (files.c.status == FileStatus.ACTIVE.value)
+    sizes = sql.execute(select(files.c.size_bytes).where(gone)).scalars().all()
+    sql.execute(update(files).where(gone).values(status=FileStatus.DELETED.value, update_time=moments.now()))
+    count_more(sql, version, -len(sizes), -sum(sizes))
+    project(sql, version, keys)
+    return len(sizes)
+
+
+def count_more(sql: Connection, version: int, count: int, size: int) -> None:
+    """Add to the counts of a version."""
+    sql.execute(
+        update(versions)
+        .where(versions.c.key == version)
+        .values(file_count=versions.c.file_count + count, size_bytes=versions.c.size_bytes + size)
+    )
+
+
+def project(sql: Connection, version: int, keys: Iterable[int]) -> None:
+    """Let the search documents of files follow them, in this transaction's own time."""
+    collection = sql.execute(select(versions.c.collection).where(versions.c.key == version)).scalar_one()
+    if not collection:
+        return
+    indexed = files.c.key.in_(list(keys)) & (files.c.index_of != "")
+    rows = sql.execute(select(files.c.key, files.c.id).where(indexed)).all()
+    if rows:
+        sql.execute(insert(outbox), [{"collection": collection, "file": row.key, "file_id": row.id} for row in rows])
+
+
+def forget_collection(sql: Connection, version: int) -> None:
+    """Let the search collection of a version go with it."""
+    collection = sql.execute(select(versions.c.collection).where(versions.c.key == version)).scalar_one()
+    if collection:
+        sql.execute(insert(outbox), [{"collection": collection, "file": 0, "file_id": ""}])
+
+
+def _record(version: VersionName, row: Row[Any], algorithm: Iterable[AlgorithmTag]) -> FileRecord:
+    return FileRecord(
+        name=FileName(version, row.id),
+        uri=row.uri,
+        file_name=row.file_name,
+        file_dir=row.file_dir,
+        file_type=row.file_type,
+        content_type=row.content_type,
+        size_bytes=row.size_bytes,
+        fingerprint=row.fingerprint,
+        file_update_time=moments.from_micros(row.file_update_time),
+        create_time=moments.from_micros(row.create_time),
+        update_time=moments.from_micros(row.update_time),
+        file_create_time=_moment(row.file_create_time),
+        width=row.width,
+        height=row.height,
+        duration_ms=row.duration_ms,
+        attributes=row.attributes,
+        comment=row.comment,
+        status=FileStatus(row.status),
+        tags=FileTags(tuple(algorithm), tuple(row.user_tags), tuple(row.deleted_tags)),
+        tag_update_time=_moment(row.tag_update_time),
+        index_job=row.index_job,
+        index_time=_moment(row.index_time),
+    )
+
+
+def _moment(micros: int | None) -> Any:
+    return None if micros is None else moments.from_micros(micros)

@@ -1,0 +1,1 @@
+"""Jobs: long work on files that survives the end of any process."""

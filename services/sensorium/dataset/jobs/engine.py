@@ -1,0 +1,276 @@
+"""Moves jobs forward: what one step of a job does, and when a job rests or ends.
+
+A step may be done again at any time, by this process or another: what it has done stands in the ledger.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row
+
+from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.signals import Signals
+from sensorium.dataset.jobs.work_json import work_from_json
+from sensorium.errors import (
+    DeadlineExceeded,
+    Internal,
+    ResourceExhausted,
+    SensoriumError,
+    Unavailable,
+)
+from sensorium.model.dataset_job import JobMode, JobState, Work
+from sensorium.model.dataset_names import VersionName
+from sensorium.storage import moments
+from sensorium.storage.store import Store
+
+FILL = 20_000
+# Errors that go by: the files wait again, and the job rests when they do not go by.
+PASSING = (Unavailable, ResourceExhausted, DeadlineExceeded)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch.
+
+    Attributes:
+        errors: None or an error for each file, by its key.
+        record: Writes the results of the files that are still ours, by key, in the transaction that settles them.
+    """
+
+    errors: Mapping[int, SensoriumError | None]
+    record: Callable[[Connection, set[int]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What decides which files a job works on; `version` is the row of the version."""
+
+    version: int
+    name: VersionName
+    work: Work
+    mode: JobMode
+
+
+class FileWork(Protocol):
+    """Work that looks at each file of a selection by itself."""
+
+    async def pinned(self, job: Planned) -> Work:
+        """Return the work with nothing left open, and make what it needs. Raises NotFound, FailedPrecondition."""
+        ...
+
+    async def chosen(self, job: Planned) -> ColumnElement[bool]:
+        """Return the condition for the files that the job works on."""
+        ...
+
+    async def process(self, job: Row[Any], files: Sequence[Row[Any]]) -> Outcome:
+        """Do the work for some files. What it does outside the catalog must be harmless to do again.
+
+        Raises:
+            SensoriumError: Of all files alike; one that goes by lets them wait.
+        """
+        ...
+
+
+class Scan(Protocol):
+    """Work that finds its files by itself."""
+
+    async def scan(self, job: Row[Any], checkpoint: Callable[[], Awaitable[None]]) -> None:
+        """Do the work; await `checkpoint` now and then, which ends it when the job was asked to stop."""
+        ...
+
+
+class Stopped(Exception):
+    """The job was asked to rest or to end."""
+
+
+class JobEngine:
+    """Does the steps of jobs.
+
+    Args:
+        store: An open catalog.
+        scans: Work that finds its files, by the kind of the job.
+        works: Work on the files of a selection, by the kind of the job.
+        signals: Told whenever a job changes.
+        batch: How many files one worker leases at a time.
+        lease_seconds: How long a worker may be silent before its files are taken from it.
+        retry_seconds: How long to wait before each repeat after an error that goes by.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scans: Mapping[str, Scan],
+        works: Mapping[str, FileWork],
+        signals: Signals,
+        *,
+        batch: int,
+        lease_seconds: float,
+        retry_seconds: Sequence[float],
+    ) -> None:
+        self._store = store
+        self._scans = scans
+        self._works = works
+        self._signals = signals
+        self._batch = batch
+        self._lease_seconds = lease_seconds
+        self._retry_seconds = retry_seconds
+
+    async def advance(self, identifier: str, run: int) -> bool:
+        """Do one step of a run of a job; return whether there is more to do."""
+        row = await self._store.read(lambda sql: job_rows.by_id(sql, identifier))
+        if row is None or row.run != run or row.state not in {JobState.PENDING, JobState.RUNNING}:
+            return False
+        try:
+            return await self._step(row)
+        except Stopped:
+            await self._stop(row)
+        except SensoriumError as error:
+            await self._fail(row, error)
+        except Exception:
+            _log.exception("job_failed", job=identifier)
+            await self._fail(row, Internal("a fault of this server: its log says more"))
+        return False
+
+    async def _fail(self, row: Row[Any], error: SensoriumError) -> None:
+        """Let a job rest until what it lacks is there again, or end it."""
+        match error:
+            case Unavailable() | ResourceExhausted() | DeadlineExceeded():
+                await self._write(row, lambda sql: job_rows.rest(sql, row.key, error))
+            case _:
+                await self._write(row, lambda sql: job_rows.end(sql, row.key, JobState.FAILED, error))
+
+    async def _step(self, row: Row[Any]) -> bool:
+        if row.state == JobState.PENDING:
+            await self._write(row, lambda sql: job_rows.start(sql, row))
+        await self._checkpoint(row)
+        kind = row.work["kind"]
+        if kind in self._scans:
+            await self._patiently(lambda: self._scans[kind].scan(row, lambda: self._checkpoint(row)))
+            await self._finish(row)
+            return False
+        if not row.prepared:
+            await self._fill(row, self._works[kind])
+            return True
+        return await self._work(row, self._works[kind])
+
+    async def _fill(self, row: Row[Any], work: FileWork) -> None:
+        """Enter the files of a job in its ledger, some thousands in a transaction."""
+        chosen = await self._patiently(lambda: work.chosen(planned(row)))
+        await self._store.write(lambda sql: ledger.clear(sql, row.key))
+        after = 0
+        while True:
+            await self._checkpoint(row)
+            found = await self._store.write(lambda sql, after=after: ledger.fill(sql, row.key, chosen, after, FILL))  # type: ignore[misc]
+            if not found:
+                break
+            after = found
+        await self._write(row, lambda sql: job_rows.change(sql, row.key, prepared=1))
+
+    async def _work(self, row: Row[Any], work: FileWork) -> bool:
+        """Work on as many batches at once as the job may; return whether there is more to do."""
+        async with asyncio.TaskGroup() as group:
+            batches = [group.create_task(self._safely(row, work)) for _ in range(row.concurrency)]
+        outcomes = [batch.result() for batch in batches]
+        if errors := [each for each in outcomes if isinstance(each, SensoriumError)]:
+            raise errors[0]
+        if any(outcomes):
+            return True
+        lease_end = await self._store.read(lambda sql: ledger.next_lease_end(sql, row.key))
+        if lease_end is None:
+            await self._finish(row)
+            return False
+        # Others are at work; if they are dead, their leases run out.
+        await self._signals.changed(row.id, max((lease_end - moments.now()) / 1e6, 0.01))
+        return True
+
+    async def _safely(self, row: Row[Any], work: FileWork) -> int | SensoriumError:
+        """Work on one batch; return its size, or why the whole of it failed."""
+        claim = await self._store.write(lambda sql: ledger.claim(sql, row.key, self._batch, self._lease_seconds))
+        if not claim.files:
+            return 0
+        try:
+            async with self._renewed(row, claim.lease):
+                outcome: Outcome = await self._patiently(lambda: work.process(row, claim.files))
+        except SensoriumError as error:
+            await self._store.write(lambda sql: ledger.release(sql, row.key, claim.lease))
+            return error
+        await self._write(row, lambda sql: self._settle(sql, row, claim.lease, outcome), len(claim.files))
+        return len(claim.files)
+
+    @asynccontextmanager
+    async def _renewed(self, row: Row[Any], lease: str) -> AsyncIterator[None]:
+        """Keep a lease from running out during the body."""
+
+        async def renew() -> None:
+            while True:
+                await asyncio.sleep(self._lease_seconds / 3)
+                await self._store.write(lambda sql: ledger.renew(sql, row.key, lease, self._lease_seconds))
+
+        renewing = asyncio.create_task(renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    def _settle(self, sql: Connection, row: Row[Any], lease: str, outcome: Outcome) -> None:
+        mine = ledger.held(sql, row.key, lease)
+        outcome.record(sql, {key for key in mine if outcome.errors.get(key) is None})
+        ledger.settle(sql, row.key, {key: outcome.errors.get(key) for key in mine})
+
+    async def _finish(self, row: Row[Any]) -> None:
+        def finish(sql: Connection) -> None:
+            now = job_rows.by_id(sql, row.id)
+            if now is not None:
+                job_rows.end(sql, row.key, _end_of(now))
+
+        await self._write(row, finish)
+
+    async def _checkpoint(self, row: Row[Any]) -> None:
+        """Raise Stopped when the job was asked to rest or to end, or is gone."""
+        now = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
+        if now is None or now.wanted or now.run != row.run:
+            raise Stopped
+
+    async def _stop(self, row: Row[Any]) -> None:
+        def stop(sql: Connection) -> None:
+            now = job_rows.by_id(sql, row.id)
+            if now is None or now.run != row.run:
+                return
+            if now.wanted == "cancel":
+                job_rows.end(sql, row.key, JobState.MANUALLY_STOPPED)
+            else:
+                job_rows.rest(sql, row.key, None)
+
+        await self._write(row, stop)
+
+    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Return what `work` returns, after repeats when an error goes by."""
+        for seconds in self._retry_seconds:
+            try:
+                return await work()
+            except PASSING as error:
+                await asyncio.sleep(max(seconds, error.retry_after or 0.0))
+        return await work()
+
+    async def _write(self, row: Row[Any], change: Callable[[Connection], None], size: int = 1) -> None:
+        await self._store.write(change, size)
+        self._signals.tell(row.id)
+
+
+def planned(row: Row[Any]) -> Planned:
+    """Return what decides which files the job of a row works on."""
+    return Planned(row.version, job_rows.name_of(row), work_from_json(row.work), JobMode(row.mode))
+
+
+def _end_of(row: Row[Any]) -> JobState:
+    """Return how a job without work left has ended."""
+    if not row.failed:
+        return JobState.SUCCEEDED
+    return JobState.PARTIAL_FAILED if row.succeeded or row.skipped else JobState.FAILED

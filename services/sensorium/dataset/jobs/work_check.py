@@ -1,0 +1,60 @@
+"""What the work of a job may be."""
+
+from sensorium.dataset.checks import check_length, invalid
+from sensorium.dataset.selecting import filter_of
+from sensorium.model.count_check import check_count
+from sensorium.model.dataset_file import FileSelection
+from sensorium.model.dataset_job import ImportWork, IndexWork, JobMode, JobSpec, RevertTagsWork, TagWork
+
+MOST_PATTERNS = 64
+MOST_PATTERN_CHARS = 256
+MOST_PREFIX_CHARS = 1024
+MOST_IDS = 10_000
+
+
+def check_work(spec: JobSpec) -> None:
+    """Refuse work that cannot be done.
+
+    Raises:
+        InvalidArgument: Names the field at fault.
+    """
+    match spec.work:
+        case ImportWork() as work:
+            _check_import(work)
+            _check_mode(spec)
+        case TagWork(definition, version, selection):
+            if definition.workspace != spec.version.dataset.workspace:
+                raise invalid("job.tag.tag_definition", f"{definition} is not of the dataset's workspace")
+            if version < 0:
+                raise invalid("job.tag.definition_version", f"{version} is negative")
+            check_selection(selection, "job.tag.selection")
+        case IndexWork(model, selection):
+            check_length(model, MOST_PATTERN_CHARS, "job.index.model")
+            check_selection(selection, "job.index.selection")
+        case RevertTagsWork(job):
+            if job.dataset != spec.version.dataset:
+                raise invalid("job.revert_tags.job", f"{job} is not of {spec.version.dataset}")
+            _check_mode(spec)
+
+
+def check_selection(selection: FileSelection, field: str) -> None:
+    """Refuse a selection that cannot be read. Raises InvalidArgument."""
+    if selection.ids:
+        check_count(f"{field}.names", len(selection.ids), MOST_IDS)
+    filter_of(selection)
+
+
+def _check_import(work: ImportWork) -> None:
+    check_length(work.prefix, MOST_PREFIX_CHARS, "job.import.prefix")
+    if ".." in work.prefix.split("/"):
+        raise invalid("job.import.prefix", "it leaves the folder of the version")
+    for name, patterns in (("include", work.include), ("exclude", work.exclude)):
+        if patterns:
+            check_count(f"job.import.{name}", len(patterns), MOST_PATTERNS)
+        for place, pattern in enumerate(patterns):
+            check_length(pattern, MOST_PATTERN_CHARS, f"job.import.{name}[{place}]")
+
+
+def _check_mode(spec: JobSpec) -> None:
+    if spec.mode is not JobMode.FULL:
+        raise invalid("job.mode", "imports and reverts have no incremental mode: they always do what is needed alone")

@@ -1,0 +1,44 @@
+"""Reads which files a request means, as a condition on the table of files."""
+
+from sqlalchemy import ColumnElement, and_, true
+
+from sensorium.dataset.file_fields import FIELDS, TAGS, FileColumns
+from sensorium.dataset.tables import files
+from sensorium.filters.parser import parse
+from sensorium.filters.sql import condition
+from sensorium.filters.tree import All, Contains, Filter, Negation, OneOf
+from sensorium.model.dataset_file import FileSelection, FileStatus, StatusFilter
+from sensorium.model.search import TagFilter
+from sensorium.model.text_check import check_text
+
+
+def filter_of(selection: FileSelection) -> Filter:
+    """Return the filter and the condition on tags as one filter.
+
+    Raises:
+        InvalidArgument: FILTER_INVALID with the column, or a tag that no database keeps.
+    """
+    parts = (*([parse(selection.filter, FIELDS)] if selection.filter.strip() else []), *_conditions(selection.tags))
+    return parts[0] if len(parts) == 1 else All(parts)
+
+
+def selected(version: int, selection: FileSelection, part: Filter) -> ColumnElement[bool]:
+    """Return the condition for the files of the version in row `version` that are meant; `part` is their filter."""
+    chosen = files.c.version == version
+    if selection.status is not StatusFilter.ALL:
+        chosen &= files.c.status == FileStatus(selection.status.value).value
+    if selection.ids:
+        chosen &= files.c.id.in_(selection.ids)
+    return and_(chosen, true() if part == All() else condition(part, FileColumns()))
+
+
+def _conditions(tags: TagFilter) -> tuple[Filter, ...]:
+    for kind, given in (("any", tags.any), ("all", tags.all), ("none", tags.none)):
+        for place, tag in enumerate(given):
+            check_text(tag, f"selection.tags.{kind}[{place}]")
+    parts: list[Filter] = [Contains(TAGS, tag) for tag in tags.all]
+    if tags.any:
+        parts.append(OneOf(TAGS, tags.any))
+    if tags.none:
+        parts.append(Negation(OneOf(TAGS, tags.none)))
+    return tuple(parts)

@@ -1,0 +1,17 @@
+"""DatasetService over gRPC: the methods of every noun together."""
+
+from sensorium.dataset.servicers.connections import ConnectionMethods
+from sensorium.dataset.servicers.datasets import DatasetMethods
+from sensorium.dataset.servicers.files import FileMethods
+from sensorium.dataset.servicers.jobs import JobMethods
+from sensorium.dataset_ports import DatasetPorts
+
+
+class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods):
+    """Serves the ports of the dataset service; what is not built yet is left to the generated base class."""
+
+    def __init__(self, ports: DatasetPorts) -> None:
+        self.datasets = ports.datasets
+        self.connections = ports.connections
+        self.files = ports.files
+        self.jobs = ports.jobs

@@ -1,0 +1,1 @@
+"""The methods of DatasetService, one module for each noun."""

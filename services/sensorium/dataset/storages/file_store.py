@@ -1,0 +1,56 @@
+"""What the dataset service needs of a storage."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One file as a listing shows it.
+
+    Attributes:
+        uri: Its full URI.
+        path: Its path below the base, with `/` between folders.
+        size_bytes: Its size.
+        fingerprint: Changes when its content does: `etag:…`, or size and time where there is no ETag.
+        update_time: When it last changed, in microseconds since 1970.
+    """
+
+    uri: str
+    path: str
+    size_bytes: int
+    fingerprint: str
+    update_time: int
+
+
+class FileStore(Protocol):
+    """Lists and reads the files below one base folder or prefix.
+
+    Methods raise NotFound for a file that is not there, PermissionDenied for one that may not be read, InvalidArgument
+    (URI_REFUSED) for one outside the base, and Unavailable when the storage does not answer.
+    """
+
+    def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
+        """Yield the files whose path starts with the folder `prefix` (all for an empty one), `size` at a time."""
+        ...
+
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one file as a listing would show it."""
+        ...
+
+    async def head(self, uri: str, most: int) -> bytes:
+        """Return the first bytes of a file, `most` at most."""
+        ...
+
+    async def read(self, uri: str, most: int) -> bytes:
+        """Return a file. Raises InvalidArgument (CONTENT_TOO_LONG) when it has more than `most` bytes."""
+        ...
+
+    def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
+        """Yield a file, about `size` bytes at a time."""
+        ...
+
+    async def probe(self) -> None:
+        """Raise what is wrong with the storage; return when it can be listed."""
+        ...

@@ -1,0 +1,171 @@
+"""Files in a folder of this machine, under roots that the settings allow."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+from sensorium.dataset.storages.file_store import ListedFile
+from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError, Unavailable
+
+T = TypeVar("T")
+SCHEME = "file://"
+
+
+class LocalFiles:
+    """Implements `FileStore` on a folder; symbolic links are not followed.
+
+    Args:
+        base: The folder, absolute and resolved.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+
+    async def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
+        """Yield the files below the folder `prefix`; folders are read as they are walked."""
+        start = self._inside(self._base / prefix) if prefix else self._base
+        found = _walked(start, self._base)
+        while batch := await asyncio.to_thread(_next, found, size):
+            yield batch
+
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one file as a listing would show it."""
+        return await asyncio.to_thread(self._stat, uri)
+
+    async def head(self, uri: str, most: int) -> bytes:
+        """Return the first bytes of a file."""
+        return await asyncio.to_thread(self._read, uri, most)
+
+    async def read(self, uri: str, most: int) -> bytes:
+        """Return a file."""
+        content = await asyncio.to_thread(self._read, uri, most + 1)
+        if len(content) > most:
+            raise too_long(uri, most)
+        return content
+
+    async def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
+        """Yield a file."""
+        descriptor = await asyncio.to_thread(self._open, uri)
+        try:
+            while chunk := await asyncio.to_thread(os.read, descriptor, size):
+                yield chunk
+        finally:
+            os.close(descriptor)
+
+    async def probe(self) -> None:
+        """Raise NotFound when there is no such folder, PermissionDenied when it cannot be listed."""
+        await asyncio.to_thread(lambda: _next(_walked(self._base, self._base), 1))
+
+    def _read(self, uri: str, most: int) -> bytes:
+        descriptor = self._open(uri)
+        with os.fdopen(descriptor, "rb") as stream:
+            return stream.read(most)
+
+    def _stat(self, uri: str) -> ListedFile:
+        descriptor = self._open(uri)
+        try:
+            return _shown(path_of(uri), os.fstat(descriptor), len(os.fspath(self._base).rstrip("/")) + 1)
+        finally:
+            os.close(descriptor)
+
+    def _open(self, uri: str) -> int:
+        path = self._inside(path_of(uri))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise fault(error, uri) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise refused(uri, "it is no regular file")
+        return descriptor
+
+    def _inside(self, path: Path) -> Path:
+        """Return `path` with its folder resolved; raise InvalidArgument when that is outside the base."""
+        resolved = Path(os.path.realpath(path.parent)) / path.name if path.name not in {"", "..", "."} else path
+        if not resolved.is_relative_to(self._base) or ".." in resolved.parts:
+            raise refused(str(path), "it is outside the folder of the dataset")
+        return resolved
+
+
+def uri_of(path: Path) -> str:
+    """Return the `file:` URI of an absolute path; bytes that are not UTF-8 are percent-encoded as all others are."""
+    return SCHEME + quote(os.fsencode(path))
+
+
+def path_of(uri: str) -> Path:
+    """Return the path of a `file:` URI. Raises InvalidArgument (URI_REFUSED)."""
+    if not uri.startswith(f"{SCHEME}/"):
+        raise refused(uri, "it is no file:///… URI")
+    path = unquote(uri.removeprefix(SCHEME), errors="surrogateescape")
+    if "\0" in path:
+        raise refused(uri, "it holds a NUL character")
+    return Path(path)
+
+
+def fault(error: OSError, what: str) -> SensoriumError:
+    """Return the error for one of the operating system's."""
+    match error:
+        case FileNotFoundError() | NotADirectoryError():
+            return NotFound(f"there is no {what}", metadata={"resource": what})
+        case PermissionError():
+            return PermissionDenied(f"{what} may not be read", metadata={"required": "read"})
+        case _:
+            return Unavailable(f"{what}: {error.strerror}", metadata={"backend": "storage"})
+
+
+def refused(what: str, why: str) -> InvalidArgument:
+    """Return the error for a URI that may not be used."""
+    return InvalidArgument(f"{what} is refused: {why}", reason=Reason.URI_REFUSED, field="uri")
+
+
+def too_long(uri: str, most: int) -> InvalidArgument:
+    """Return the error for a file with more than `most` bytes."""
+    return InvalidArgument(
+        f"{uri} has more than {most} bytes",
+        reason=Reason.CONTENT_TOO_LONG,
+        field="uri",
+        metadata={"limit": str(most), "unit": "bytes"},
+    )
+
+
+def _next(found: Iterator[ListedFile], size: int) -> list[ListedFile]:
+    return list(islice(found, size))
+
+
+def _walked(start: Path, base: Path) -> Iterator[ListedFile]:
+    """Yield the regular files below `start`, one folder after another, without reading a folder whole."""
+    waiting = [start]
+    skip = len(os.fspath(base).rstrip("/")) + 1
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+                    elif entry.is_file(follow_symlinks=False) and (listed := _listed(entry, skip)):
+                        yield listed
+        except FileNotFoundError as error:
+            if folder == start:
+                raise fault(error, os.fspath(folder)) from error
+        except OSError as error:
+            raise fault(error, os.fspath(folder)) from error
+
+
+def _listed(entry: "os.DirEntry[str]", skip: int) -> ListedFile | None:
+    """Return an entry as a listing shows it; None when it vanished meanwhile."""
+    try:
+        return _shown(Path(entry.path), entry.stat(follow_symlinks=False), skip)
+    except FileNotFoundError:
+        return None
+
+
+def _shown(path: Path, found: os.stat_result, skip: int) -> ListedFile:
+    below = os.fspath(path)[skip:].encode(errors="surrogateescape").decode(errors="replace")
+    fingerprint = f"stat:{found.st_size}-{found.st_mtime_ns}"
+    return ListedFile(uri_of(path), below, found.st_size, fingerprint, found.st_mtime_ns // 1000)

@@ -1,0 +1,115 @@
+"""Files in a bucket that speaks the S3 protocol: S3 itself, MinIO and its like, and OSS in its S3-compatible mode."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import (
+    BaseError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store
+
+from sensorium.dataset.storages.file_store import ListedFile
+from sensorium.dataset.storages.local_files import refused, too_long
+from sensorium.errors import NotFound, PermissionDenied, Unavailable
+from sensorium.storage.moments import to_micros
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+PAGE = 1000
+
+
+class ObjectFiles:
+    """Implements `FileStore` on a bucket.
+
+    Args:
+        store: The bucket.
+        origin: What its URIs start with: `s3://bucket/`.
+        base: The prefix of keys, without slashes at its ends; empty for the whole bucket.
+    """
+
+    def __init__(self, store: S3Store, origin: str, base: str) -> None:
+        self._store = store
+        self._origin = origin
+        self._base = f"{base}/" if base else ""
+
+    async def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
+        """Yield the objects below the folder `prefix`, in the order of the store."""
+        start = (self._base + prefix.strip("/")).rstrip("/")
+        batch: list[ListedFile] = []
+        with _explained(f"{self._origin}{start}"):
+            async for page in self._store.list(f"{start}/" if start else None, chunk_size=PAGE):
+                for each in page:
+                    batch.append(self._shown(each))
+                    if len(batch) == size:
+                        yield batch
+                        batch = []
+        if batch:
+            yield batch
+
+    async def stat(self, uri: str) -> ListedFile:
+        """Return one object as a listing would show it."""
+        with _explained(uri):
+            return self._shown(await self._store.head_async(self._key(uri)))
+
+    async def head(self, uri: str, most: int) -> bytes:
+        """Return the first bytes of an object."""
+        with _explained(uri):
+            answer = await self._store.get_async(self._key(uri), options={"range": (0, most)})
+            return bytes(await answer.bytes_async())
+
+    async def read(self, uri: str, most: int) -> bytes:
+        """Return an object."""
+        with _explained(uri):
+            answer = await self._store.get_async(self._key(uri))
+            if answer.meta["size"] > most:
+                raise too_long(uri, most)
+            return bytes(await answer.bytes_async())
+
+    async def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
+        """Yield an object."""
+        with _explained(uri):
+            answer = await self._store.get_async(self._key(uri))
+            async for chunk in answer.stream(min_chunk_size=size):
+                yield bytes(chunk)
+
+    async def probe(self) -> None:
+        """Raise what is wrong; a prefix without objects is fine."""
+        with _explained(self._origin + self._base):
+            async for _ in self._store.list(self._base.rstrip("/") or None, chunk_size=1):
+                return
+
+    def _shown(self, each: "ObjectMeta") -> ListedFile:
+        tag, changed = each["e_tag"], to_micros(each["last_modified"])
+        return ListedFile(
+            self._origin + each["path"],
+            each["path"].removeprefix(self._base),
+            each["size"],
+            "etag:" + tag.strip('"') if tag else f"stat:{each['size']}-{changed * 1000}",
+            changed,
+        )
+
+    def _key(self, uri: str) -> str:
+        key = uri.removeprefix(self._origin)
+        if key == uri or not key.startswith(self._base):
+            raise refused(uri, f"it is outside {self._origin}{self._base}")
+        return key
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    """Raise the errors of a store as ours; texts of theirs may hold what was signed, so none goes on."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        raise NotFound(f"there is no {what}", metadata={"resource": what}) from error
+    except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+        raise PermissionDenied(f"{what} may not be read", metadata={"required": "read"}) from error
+    except BaseError as error:
+        if "NoSuchBucket" in str(error):
+            raise NotFound(f"there is no bucket of {what}", metadata={"resource": what}) from error
+        raise Unavailable(f"{what}: the store does not answer", metadata={"backend": "storage"}) from error

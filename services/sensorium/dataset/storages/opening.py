@@ -1,0 +1,119 @@
+"""Opens the storage of a dataset version: a connection with its secrets, and a URI within it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from obstore.store import S3Store
+
+from sensorium.dataset.storages.file_store import FileStore
+from sensorium.dataset.storages.local_files import LocalFiles, path_of, refused
+from sensorium.dataset.storages.object_files import ObjectFiles
+from sensorium.errors import FailedPrecondition, InvalidArgument
+from sensorium.model.connection import ConnectionKind, ConnectionSpec
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig, S3Config
+
+_RETRIES: "RetryConfig" = {"max_retries": 3, "retry_timeout": timedelta(seconds=30)}
+_SECRETS: Mapping[ConnectionKind, Mapping[str, str]] = {
+    ConnectionKind.S3: {
+        "access_key_id": "access_key_id",
+        "secret_access_key": "secret_access_key",
+        "session_token": "session_token",
+    },
+    ConnectionKind.OSS: {
+        "access_key_id": "access_key_id",
+        "access_key_secret": "secret_access_key",
+        "security_token": "session_token",
+    },
+}
+
+
+def open_files(connection: ConnectionSpec | None, uri: str, roots: Sequence[Path]) -> FileStore:
+    """Return the files at `uri` of a storage connection; without one, those of a folder under `roots`.
+
+    Raises:
+        InvalidArgument: URI_REFUSED: the URI is outside the connection or the roots; or the connection is no storage.
+        FailedPrecondition: No roots are configured.
+    """
+    match connection:
+        case None:
+            return LocalFiles(_allowed(path_of(_as_uri(uri)), roots))
+        case ConnectionSpec(kind=ConnectionKind.LOCAL, configs=configs):
+            root = _allowed(Path(configs["root"]), roots)
+            return LocalFiles(_below(root, uri))
+        case ConnectionSpec(kind=ConnectionKind.S3 | ConnectionKind.OSS):
+            return _bucket(connection, uri)
+        case _:
+            raise InvalidArgument(f"connection: {connection.kind} is no storage", field="connection")
+
+
+def _allowed(path: Path, roots: Sequence[Path]) -> Path:
+    """Return a folder with its links resolved, if it is under a root."""
+    if not roots:
+        raise FailedPrecondition(
+            "no folder of this machine may be read: set SENSORIUM_DATASET__ROOTS", metadata={"file": str(path)}
+        )
+    resolved = Path(os.path.realpath(path))
+    if not path.is_absolute() or not any(resolved.is_relative_to(os.path.realpath(root)) for root in roots):
+        raise refused(str(path), "it is outside the folders of SENSORIUM_DATASET__ROOTS")
+    return resolved
+
+
+def _below(root: Path, uri: str) -> Path:
+    path = path_of(uri) if uri.startswith("file:") else root / uri.lstrip("/")
+    resolved = Path(os.path.realpath(path))
+    if not resolved.is_relative_to(root):
+        raise refused(uri, f"it is outside the connection's folder {root}")
+    return resolved
+
+
+def _as_uri(uri: str) -> str:
+    return f"file://{uri}" if uri.startswith("/") else uri
+
+
+def _bucket(connection: ConnectionSpec, uri: str) -> ObjectFiles:
+    configs = connection.configs
+    bucket, scheme = configs["bucket"], connection.kind.value
+    known, given = _SECRETS[connection.kind], connection.secrets
+    secrets = cast("S3Config", {theirs: given[ours] for ours, theirs in known.items() if ours in given})
+    endpoint = configs.get("endpoint", "")
+    # OSS answers the names of buckets in the host alone; others that are named by an endpoint, in the path.
+    hosted = configs.get("addressing", "path" if endpoint and scheme == "s3" else "virtual") == "virtual"
+    if endpoint and hosted:
+        endpoint = endpoint.replace("://", f"://{bucket}.", 1)
+    config: S3Config = {
+        "region": configs.get("region", "us-east-1"),
+        "virtual_hosted_style_request": hosted,
+        "skip_signature": not secrets,
+        **secrets,
+    }
+    if endpoint:
+        config["endpoint"] = endpoint
+    timeouts: ClientConfig = {
+        "allow_http": endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=5),
+        "timeout": timedelta(seconds=30),
+    }
+    store = S3Store(bucket, config=config, client_options=timeouts, retry_config=_RETRIES)
+    return ObjectFiles(store, f"{scheme}://{bucket}/", _prefix(configs, scheme, bucket, uri))
+
+
+def _prefix(configs: Mapping[str, str], scheme: str, bucket: str, uri: str) -> str:
+    """Return the prefix of keys that a URI means: in full below the bucket, or below the connection's own prefix."""
+    own = configs.get("prefix", "").strip("/")
+    if "://" not in uri:
+        return "/".join(filter(None, (own, uri.strip("/"))))
+    where, _, rest = uri.partition("://")
+    host, _, key = rest.partition("/")
+    # PAI writes `oss://bucket.endpoint/key`.
+    if where != scheme or host not in {bucket, f"{bucket}.{urlsplit(configs.get('endpoint', '')).hostname}"}:
+        raise refused(uri, f"it is outside {scheme}://{bucket}")
+    prefix = key.strip("/")
+    if own and prefix != own and not prefix.startswith(f"{own}/"):
+        raise refused(uri, f"it is outside the connection's prefix {own}")
+    return prefix

@@ -1,0 +1,143 @@
+"""Jobs: long work on the files of a dataset version."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sensorium.errors import SensoriumError
+from sensorium.model.dataset_file import EVERY_FILE, FileSelection
+from sensorium.model.dataset_names import JobName, VersionName
+from sensorium.model.names import TagDefinitionName
+
+
+@dataclass(frozen=True, slots=True)
+class ImportWork:
+    """Registers the files of a folder or prefix.
+
+    Attributes:
+        prefix: A folder below the version's URI; empty means all of it.
+        include: Shell patterns of paths to take; none means the formats that are known.
+        exclude: Shell patterns of paths to leave out.
+        keep_vanished: Leaves records of vanished files as they are.
+        without_media_info: Leaves out what takes reading the files.
+    """
+
+    prefix: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    keep_vanished: bool = False
+    without_media_info: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagWork:
+    """Tags files by a version of a definition; 0 means the latest when the job starts."""
+
+    definition: TagDefinitionName
+    definition_version: int = 0
+    selection: FileSelection = EVERY_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWork:
+    """Embeds files, and puts them into the version's search collection; no model means the server's default."""
+
+    model: str = ""
+    selection: FileSelection = EVERY_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class RevertTagsWork:
+    """Takes back what a tagging job of the same version gave."""
+
+    job: JobName
+
+
+Work = ImportWork | TagWork | IndexWork | RevertTagsWork
+
+
+class JobMode(StrEnum):
+    """Which files a job works on."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class JobState(StrEnum):
+    """Where a job stands, as PAI names it; PAI has no word for a job that rests."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    PARTIAL_FAILED = "PartialFailed"
+    MANUALLY_STOPPED = "ManuallyStop"
+    DELETING = "Deleting"
+    PAUSED = "Paused"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes of it unless it is retried."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.PARTIAL_FAILED, JobState.MANUALLY_STOPPED})
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What a caller asks a job to be; `concurrency` is how many batches are at work at once, 0 means the default."""
+
+    version: VersionName
+    work: Work
+    description: str = ""
+    mode: JobMode = JobMode.FULL
+    concurrency: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it is.
+
+    Attributes:
+        rate: Files a second since it last began to work.
+        remaining_ms: How long the rest takes at this rate; None when it cannot be said.
+        error: Why it failed, or why it waits.
+        logs: What happened, latest last.
+    """
+
+    name: JobName
+    spec: JobSpec
+    state: JobState
+    create_time: datetime
+    total_count: int = 0
+    succeeded_count: int = 0
+    failed_count: int = 0
+    skipped_count: int = 0
+    rate: float = 0.0
+    remaining_ms: int | None = None
+    error: SensoriumError | None = None
+    logs: tuple[str, ...] = ()
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+class JobFileState(StrEnum):
+    """Where one file of a job stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class JobFile:
+    """What became of one file of a job; `end_time` is None before it ended."""
+
+    uri: str
+    state: JobFileState
+    attempt_count: int = 0
+    error: SensoriumError | None = None
+    end_time: datetime | None = None

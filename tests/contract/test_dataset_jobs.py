@@ -1,0 +1,483 @@
+"""Jobs do the same over gRPC as in this process: they import, tag, revert and index files, once each."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from memory_mesh import MemoryMesh
+from PIL import Image
+from served_mesh import served
+
+from sensorium.dataset.client import REPEATABLE, dataset_clients
+from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.jobs.indexing import collection_of
+from sensorium.dataset_ports import DatasetPorts
+from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason, SensoriumError, Unavailable
+from sensorium.model.dataset_file import (
+    FileOrder,
+    FileRecord,
+    FileSelection,
+    FileStatus,
+    SortBy,
+    StatusFilter,
+    TagEdit,
+    TagKind,
+)
+from sensorium.model.dataset_job import (
+    ImportWork,
+    IndexWork,
+    Job,
+    JobFileState,
+    JobMode,
+    JobSpec,
+    JobState,
+    RevertTagsWork,
+    TagWork,
+    Work,
+)
+from sensorium.model.dataset_names import JobName
+from sensorium.model.document import DocumentView
+from sensorium.model.names import TagDefinitionName
+from sensorium.model.search import FacetRequest, TagFilter
+from sensorium.model.tagging import DefinitionField, DefinitionUpdate, TagDefinitionSpec, TagSpec
+from sensorium.rpc.channel import open_channel
+from sensorium.settings import DatasetSettings
+
+LETTERS = TagDefinitionName("default", "letters")
+VERSION_OF_TWO = TagDefinitionSpec((TagSpec("aaa"), TagSpec("bbb")), threshold=0.9)
+
+
+@dataclass
+class World:
+    ports: DatasetPorts
+    memory: MemoryMesh
+    folder: Path
+
+    async def run(self, work: Work, mode: JobMode = JobMode.FULL) -> Job:
+        job = await self.ports.jobs.create_job(JobSpec(V1, work, mode=mode))
+        return await self.ended(job.name)
+
+    async def ended(self, name: JobName) -> Job:
+        seen = [job async for job in self.ports.jobs.watch_job(name)]
+        return seen[-1]
+
+    async def files(self, filter: str = "", status: StatusFilter = StatusFilter.ACTIVE) -> dict[str, FileRecord]:
+        page = await self.ports.files.list_files(V1, 1000, "", FileSelection(filter=filter, status=status))
+        return {f"{each.file_dir}/{each.file_name}".lstrip("/"): each for each in page.items}
+
+    def write(self, path: str, text: str) -> Path:
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+
+def counts(job: Job) -> tuple[JobState, int, int, int]:
+    return job.state, job.succeeded_count, job.failed_count, job.skipped_count
+
+
+@pytest.fixture(params=["local", "remote"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    memory, folder = MemoryMesh(), tmp_path / "data"
+    folder.mkdir()
+    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
+    await memory.tagger.create_definition(LETTERS, VERSION_OF_TWO)
+    async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
+        await service.datasets.create_dataset(NAME, in_folder(folder))
+        if request.param == "local":
+            yield World(service, memory, folder)
+            return
+        async with (
+            served(memory.embedder, memory.searcher, datasets=service) as address,
+            open_channel(address, repeatable=REPEATABLE) as channel,
+        ):
+            yield World(dataset_clients(channel), memory, folder)
+
+
+# --- Import ---------------------------------------------------------------------------------------------------------
+
+
+async def test_an_import_registers_what_files_say_of_themselves(world: World) -> None:
+    world.write("sub/a b.txt", "words")
+    Image.new("RGB", (30, 20)).save(world.folder / "i.png")
+    job = await world.run(ImportWork())
+    assert counts(job) == (JobState.SUCCEEDED, 2, 0, 0)
+    found = await world.files()
+    text, image = found["sub/a b.txt"], found["i.png"]
+    assert (text.file_name, text.file_dir, text.file_type, text.content_type) == (
+        "a b.txt",
+        "sub",
+        "text",
+        "text/plain",
+    )
+    assert (text.size_bytes, text.status, text.width) == (5, FileStatus.ACTIVE, 0)
+    assert (image.width, image.height, image.attributes) == (30, 20, {"format": "PNG", "mode": "RGB"})
+    assert await world.ports.files.get_file(text.name) == text
+    version = await world.ports.datasets.get_version(V1)
+    assert (version.file_count, version.size_bytes) == (2, 5 + image.size_bytes)
+
+
+async def test_an_import_again_takes_what_changed_alone(world: World) -> None:
+    same, changed, gone = (world.write(f"{name}.txt", name) for name in ("same", "changed", "gone"))
+    await world.run(ImportWork())
+    before = await world.files()
+    changed.write_text("otherwise")
+    gone.unlink()
+    world.write("new.txt", "new")
+    assert counts(await world.run(ImportWork())) == (JobState.SUCCEEDED, 2, 0, 1)
+    after = await world.files()
+    assert sorted(after) == ["changed.txt", "new.txt", "same.txt"]
+    assert after["same.txt"] == before["same.txt"]
+    assert after["changed.txt"].name == before["changed.txt"].name
+    assert after["changed.txt"].size_bytes == 9
+    assert [*await world.files(status=StatusFilter.DELETED)] == ["gone.txt"]
+    assert (await world.ports.datasets.get_version(V1)).file_count == 3
+    gone.write_text("back")
+    assert counts(await world.run(ImportWork())) == (JobState.SUCCEEDED, 1, 0, 3)
+    assert same.exists()
+
+
+async def test_bad_files_end_in_the_ledger_with_their_reason_and_can_be_retried(world: World) -> None:
+    world.write("good.txt", "good")
+    bad = world.write("bad.png", "no picture")
+    empty = world.write("empty.txt", "")
+    job = await world.run(ImportWork())
+    assert counts(job) == (JobState.PARTIAL_FAILED, 1, 2, 0)
+    ledger = await world.ports.jobs.list_job_files(job.name, 0, "", [JobFileState.FAILED])
+    reasons = {Path(each.uri).name: each.error.reason for each in ledger.items if each.error}
+    assert reasons == {"bad.png": Reason.MEDIA_UNDECODABLE, "empty.txt": Reason.CONTENT_EMPTY}
+    Image.new("L", (3, 2)).save(bad)
+    await world.ports.jobs.retry_job(job.name)
+    assert counts(await world.ended(job.name)) == (JobState.PARTIAL_FAILED, 2, 1, 0)
+    assert sorted(await world.files()) == ["bad.png", "good.txt"]
+    empty.unlink()
+    await world.ports.jobs.retry_job(job.name)
+    await world.ended(job.name)
+    left = await world.ports.jobs.list_job_files(job.name, 0, "")
+    assert [each.error.reason for each in left.items if each.error] == [Reason.RESOURCE_NOT_FOUND]
+
+
+async def test_an_import_takes_formats_or_patterns_below_a_prefix(world: World) -> None:
+    for path in ("a.txt", "a.bin", "b/c.txt", "b/d.bin", "b/skip.txt"):
+        world.write(path, path)
+    assert counts(await world.run(ImportWork(prefix="b", exclude=("*skip*",))))[1] == 1
+    assert counts(await world.run(ImportWork(include=("*.bin",))))[1] == 2
+    assert sorted(await world.files()) == ["a.bin", "b/c.txt", "b/d.bin"]
+    for prefix in ("../..", "b/../.."):
+        with pytest.raises(InvalidArgument):
+            await world.run(ImportWork(prefix=prefix))
+
+
+async def test_a_folder_that_is_gone_fails_the_job(world: World) -> None:
+    world.folder.rmdir()
+    job = await world.run(ImportWork())
+    assert job.state is JobState.FAILED
+    assert isinstance(job.error, NotFound)
+    assert any("ends: Failed" in line for line in job.logs)
+
+
+# --- Tags -----------------------------------------------------------------------------------------------------------
+
+
+async def tagged(world: World) -> Job:
+    world.write("a.txt", "aaaa")
+    world.write("b.txt", "bbbb")
+    world.write("c.txt", "cccc")
+    await world.run(ImportWork())
+    return await world.run(TagWork(LETTERS))
+
+
+async def test_a_tagging_job_gives_tags_with_evidence(world: World) -> None:
+    job = await tagged(world)
+    assert counts(job) == (JobState.SUCCEEDED, 3, 0, 0)
+    found = await world.files()
+    assert {path: each.tags.effective for path, each in found.items()} == {
+        "a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ()
+    }  # fmt: skip
+    (tag,) = found["a.txt"].tags.algorithm
+    assert (tag.definition, tag.definition_version, tag.model, tag.job) == (LETTERS, 1, "letters", job.name.id)
+    assert tag.tag.score > 0.9
+    assert "cosine" in tag.tag.evidence.explanation
+    assert found["a.txt"].tag_update_time
+
+
+async def test_incremental_tagging_takes_what_changed_and_what_another_version_has_not_seen(world: World) -> None:
+    await tagged(world)
+    assert counts(await world.run(TagWork(LETTERS), JobMode.INCREMENTAL))[1] == 0
+    world.write("a.txt", "bbbbb")
+    await world.run(ImportWork())
+    assert counts(await world.run(TagWork(LETTERS), JobMode.INCREMENTAL))[1] == 1
+    assert (await world.files())["a.txt"].tags.effective == ("bbb",)
+    await world.memory.tagger.update_definition(
+        DefinitionUpdate(LETTERS, TagDefinitionSpec((TagSpec("ccc"),)), (DefinitionField.TAGS,))
+    )
+    assert counts(await world.run(TagWork(LETTERS), JobMode.INCREMENTAL))[1] == 3
+    assert [*await world.files('Tags HAS "ccc"')] == ["c.txt"]
+
+
+async def test_a_revert_takes_one_job_back_and_lets_the_one_before_count_again(world: World) -> None:
+    first = await tagged(world)
+    await world.memory.tagger.update_definition(
+        DefinitionUpdate(LETTERS, TagDefinitionSpec((TagSpec("ccc"),)), (DefinitionField.TAGS,))
+    )
+    second = await world.run(TagWork(LETTERS))
+    assert (await world.files())["a.txt"].tags.effective == ()
+    assert counts(await world.run(RevertTagsWork(second.name))) == (JobState.SUCCEEDED, 3, 0, 0)
+    assert (await world.files())["a.txt"].tags.effective == ("aaa",)
+    assert counts(await world.run(RevertTagsWork(first.name)))[1] == 3
+    assert (await world.files())["a.txt"].tags.algorithm == ()
+    assert counts(await world.run(RevertTagsWork(first.name)))[1] == 0
+    with pytest.raises(SensoriumError):
+        await world.run(RevertTagsWork(JobName(NAME, "nowhere")))
+
+
+async def test_people_add_tags_and_hide_those_of_algorithms(world: World) -> None:
+    await tagged(world)
+    chosen = FileSelection(filter='FileName = "a.txt" OR FileName = "c.txt"')
+    edit = TagEdit(V1, chosen, add=("mine",), hide=("aaa",))
+    done = await world.ports.files.edit_tags(edit)
+    assert (done.matched_count, done.changed_count) == (2, 2)
+    assert (await world.ports.files.edit_tags(edit)).changed_count == 0
+    found = await world.files()
+    assert found["a.txt"].tags.effective == ("mine",) == found["c.txt"].tags.effective
+    assert found["a.txt"].tags.user_deleted == ("aaa",)
+    assert found["c.txt"].tags.user_deleted == ()
+    await world.run(TagWork(LETTERS))
+    assert (await world.files())["a.txt"].tags.effective == ("mine",)
+    by_name = FileSelection(ids=(found["a.txt"].name.id,))
+    await world.ports.files.edit_tags(TagEdit(V1, by_name, remove=("mine",), restore=("aaa",)))
+    assert (await world.files())["a.txt"].tags.effective == ("aaa",)
+    history = await world.ports.files.list_tag_edits(found["a.txt"].name, 0, "")
+    assert [(each.kind, each.added, each.removed) for each in history.items] == [
+        (TagKind.USER_DELETED, (), ("aaa",)),
+        (TagKind.USER, (), ("mine",)),
+        (TagKind.USER_DELETED, ("aaa",), ()),
+        (TagKind.USER, ("mine",), ()),
+        (TagKind.ALGORITHM, ("aaa",), ()),
+    ]
+    assert history.items[-1].job
+
+
+async def test_an_edit_says_which_files_and_which_tags(world: World) -> None:
+    for edit in (
+        TagEdit(V1, FileSelection(), add=("x",)),
+        TagEdit(V1, FileSelection(filter='Tags HAS "x"')),
+        TagEdit(V1, FileSelection(filter='Tags HAS "x"'), add=(" ",)),
+        TagEdit(V1, FileSelection(filter='Tags HAS "x"'), add=("x" * 129,)),
+        TagEdit(V1, FileSelection(filter='Tags HAS "x"'), add=tuple(map(str, range(257)))),
+    ):
+        with pytest.raises(InvalidArgument):
+            await world.ports.files.edit_tags(edit)
+
+
+async def test_a_published_version_never_changes(world: World) -> None:
+    await tagged(world)
+    await world.ports.datasets.publish_version(V1)
+    for call in (
+        world.run(ImportWork()),
+        world.ports.files.edit_tags(TagEdit(V1, FileSelection(filter='Tags HAS "aaa"'), add=("x",))),
+    ):
+        with pytest.raises(FailedPrecondition) as caught:
+            await call
+        assert caught.value.reason is Reason.VERSION_PUBLISHED
+
+
+# --- Lists and counts -----------------------------------------------------------------------------------------------
+
+
+async def test_files_are_listed_by_page_in_an_order_and_by_filter(world: World) -> None:
+    for place in range(5):
+        os.utime(world.write(f"d{place % 2}/f{place}.txt", "x" * (place + 1)), (place, place))
+    await world.run(ImportWork())
+    files = world.ports.files
+    for order, wanted in (
+        (FileOrder(), ["f0", "f2", "f4", "f1", "f3"]),
+        (FileOrder(SortBy.SIZE, descending=True), ["f4", "f3", "f2", "f1", "f0"]),
+        (FileOrder(SortBy.FILE_UPDATE_TIME), ["f0", "f1", "f2", "f3", "f4"]),
+        (FileOrder(SortBy.FILE_CREATE_TIME), ["f0", "f2", "f4", "f1", "f3"]),
+    ):
+        found, token = [], ""
+        while True:
+            page = await files.list_files(V1, 2, token, order=order)
+            found += [each.file_name.removesuffix(".txt") for each in page.items]
+            if not (token := page.next_page_token):
+                break
+        assert found == wanted
+    assert len(await world.files('DataSize > 2 AND FileDir = "d0"')) == 2
+    assert len(await world.files("FileUpdateTime < 1970-01-01T00:00:02Z")) == 2
+    assert len(await world.files('FileName : "f3" OR NOT HAS TagUpdateTime')) == 5
+    with pytest.raises(InvalidArgument) as caught:
+        await world.files("Nonsense = 1")
+    assert (caught.value.reason, caught.value.metadata["column"]) == (Reason.FILTER_INVALID, "1")
+    with pytest.raises(InvalidArgument):
+        await files.list_files(V1, 2, "damaged")
+
+
+async def test_statistics_count_what_the_filter_leaves(world: World) -> None:
+    await tagged(world)
+    world.write("sub/d.txt", "aaaaa")
+    await world.run(ImportWork())
+    await world.run(TagWork(LETTERS), JobMode.INCREMENTAL)
+    requests = [FacetRequest("filedir"), FacetRequest("tags.all", 1), FacetRequest("file_type")]
+    found = await world.ports.files.statistics(V1, facets=requests)
+    assert (found.file_count, found.size_bytes) == (4, 17)
+    assert [(each.counts, each.value_count) for each in found.facets] == [
+        ((("", 3), ("sub", 1)), 2), ((("aaa", 2),), 2), ((("text", 4),), 1)
+    ]  # fmt: skip
+    chosen = FileSelection(tags=TagFilter(any=("bbb", "zzz"), none=("aaa",)))
+    found = await world.ports.files.statistics(V1, chosen, [FacetRequest("tags")])
+    assert (found.file_count, found.facets[0].counts) == (1, (("bbb", 1),))
+    for bad in (FacetRequest("nonsense"), FacetRequest("tags", -1)):
+        with pytest.raises(InvalidArgument):
+            await world.ports.files.statistics(V1, facets=[bad])
+
+
+# --- Index ----------------------------------------------------------------------------------------------------------
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  # The projector tells nobody.
+            await asyncio.sleep(0.01)
+
+
+async def settled(world: World, wanted: dict[str, tuple[str, ...]]) -> None:
+    """Wait until the search documents have these tags."""
+
+    def found() -> dict[str, tuple[str, ...]]:
+        stored = world.memory.store.documents[collection_of(V1)]
+        return {str(each.attributes["file_name"]): each.tags for each in stored.values()}
+
+    await until(lambda: found() == wanted)
+
+
+async def test_an_indexing_job_puts_files_into_search_and_changes_follow(world: World) -> None:
+    await tagged(world)
+    job = await world.run(IndexWork())
+    assert counts(job) == (JobState.SUCCEEDED, 3, 0, 0)
+    assert (await world.ports.datasets.get_version(V1)).collection == collection_of(V1)
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ()})
+    found = await world.files()
+    assert found["a.txt"].index_job == job.name.id
+    (document,) = await world.memory.store.get_documents(
+        collection_of(V1), [found["a.txt"].name.id], DocumentView(embedding=True)
+    )
+    assert not isinstance(document, SensoriumError)
+    assert (document.attributes["uri"], document.attributes["size_bytes"]) == (found["a.txt"].uri, 4)
+    assert counts(await world.run(IndexWork(), JobMode.INCREMENTAL))[1] == 0
+    await world.ports.files.edit_tags(TagEdit(V1, FileSelection(filter='FileName = "c.txt"'), add=("mine",)))
+    (world.folder / "b.txt").unlink()
+    await world.run(ImportWork())
+    await settled(world, {"a.txt": ("aaa",), "c.txt": ("mine",)})
+
+
+async def test_a_deleted_version_takes_its_vectors_along(world: World) -> None:
+    await tagged(world)
+    await world.run(IndexWork())
+    await world.ports.datasets.delete_dataset(NAME, force=True)
+    await until(lambda: collection_of(V1) not in world.memory.store.collections)
+
+
+# --- Life -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_is_cancelled_paused_resumed_and_deleted(world: World) -> None:
+    await tagged(world)
+    released = asyncio.Event()
+    tag = world.memory.tagger.tag
+
+    async def held(request):  # type: ignore[no-untyped-def]
+        await released.wait()
+        return await tag(request)
+
+    world.memory.tagger.tag = held  # type: ignore[method-assign]
+    jobs = world.ports.jobs
+    job = await jobs.create_job(JobSpec(V1, TagWork(LETTERS), "first", concurrency=1))
+    with pytest.raises(FailedPrecondition):
+        await world.ports.datasets.publish_version(V1)
+    with pytest.raises(FailedPrecondition):
+        await jobs.delete_job(job.name)
+    await jobs.pause_job(job.name)
+    released.set()
+    paused = await world.ended(job.name)
+    assert paused.state is JobState.PAUSED
+    with pytest.raises(FailedPrecondition):
+        await jobs.pause_job(job.name)
+    await jobs.resume_job(job.name)
+    assert counts(await world.ended(job.name)) == (JobState.SUCCEEDED, 3, 0, 0)
+    released.clear()
+    second = await jobs.create_job(JobSpec(V1, TagWork(LETTERS)))
+    await jobs.cancel_job(second.name)
+    released.set()
+    assert (await world.ended(second.name)).state is JobState.MANUALLY_STOPPED
+    for call in (jobs.cancel_job(second.name), jobs.resume_job(second.name), jobs.retry_job(job.name)):
+        with pytest.raises(FailedPrecondition) as caught:
+            await call
+        assert caught.value.reason is Reason.STATE_UNFIT
+    changed = await jobs.update_job(job.name, description="new", concurrency=None)
+    assert (changed.spec.description, changed.spec.concurrency) == ("new", 1)
+    listed = await jobs.list_jobs(NAME, 2, "", [JobState.SUCCEEDED])
+    assert [each.name for each in listed.items][:1] == [job.name]
+    await jobs.delete_job(second.name)
+    with pytest.raises(NotFound):
+        await jobs.get_job(second.name)
+
+
+async def test_a_dry_run_estimates_and_starts_nothing(world: World) -> None:
+    await tagged(world)
+    planned = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)), dry_run=True)
+    assert (planned.total_count, planned.state) == (3, JobState.PENDING)
+    assert planned.remaining_ms is not None
+    none = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS), mode=JobMode.INCREMENTAL), dry_run=True)
+    assert none.total_count == 0
+    assert len((await world.ports.jobs.list_jobs(NAME, 0, "")).items) == 2
+
+
+async def test_one_bad_file_does_not_stop_a_job(world: World) -> None:
+    await tagged(world)
+    (world.folder / "a.txt").write_bytes(b"\xff\xfe")
+    (world.folder / "b.txt").unlink()
+    job = await world.run(TagWork(LETTERS))
+    assert counts(job) == (JobState.PARTIAL_FAILED, 1, 2, 0)
+    ledger = await world.ports.jobs.list_job_files(job.name, 0, "", [JobFileState.FAILED])
+    assert [each.error.reason for each in ledger.items if each.error] == [
+        Reason.MEDIA_UNDECODABLE,
+        Reason.RESOURCE_NOT_FOUND,
+    ]
+
+
+async def test_work_that_cannot_be_is_refused(world: World) -> None:
+    spec = JobSpec(V1, ImportWork())
+    for bad in (
+        replace(spec, concurrency=65),
+        replace(spec, mode=JobMode.INCREMENTAL),
+        replace(spec, description="x" * 2049),
+        replace(spec, work=ImportWork(include=("x",) * 65)),
+        replace(spec, work=TagWork(TagDefinitionName("acme", "letters"))),
+        replace(spec, work=TagWork(LETTERS, -1)),
+        replace(spec, work=IndexWork(selection=FileSelection(filter="("))),
+    ):
+        with pytest.raises(InvalidArgument):
+            await world.ports.jobs.create_job(bad)
+    for missing in (TagWork(TagDefinitionName("default", "none")), IndexWork("none")):
+        with pytest.raises(NotFound):
+            await world.ports.jobs.create_job(replace(spec, work=missing))
+
+
+async def test_a_service_that_is_away_lets_the_job_rest(world: World) -> None:
+    await tagged(world)
+
+    async def away(request):  # type: ignore[no-untyped-def]
+        raise Unavailable("the tag service is away")
+
+    tag, world.memory.tagger.tag = world.memory.tagger.tag, away  # type: ignore[method-assign]
+    job = await world.run(TagWork(LETTERS))
+    assert job.state is JobState.PAUSED
+    assert isinstance(job.error, Unavailable)
+    world.memory.tagger.tag = tag  # type: ignore[method-assign]
+    await world.ports.jobs.resume_job(job.name)
+    assert counts(await world.ended(job.name)) == (JobState.SUCCEEDED, 3, 0, 0)

@@ -1,0 +1,85 @@
+"""`sensorium dataset`, `job` and `connection`: a folder is imported, tagged, indexed, edited, counted and listed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dataset_samples import TaskRunner, neighbours
+from memory_mesh import MemoryMesh
+
+from sensorium.cli.failures import ExitStatus
+from sensorium.dataset.embedded import embedded_datasets
+from sensorium.settings import DatasetSettings
+
+
+@pytest.fixture
+def road(run: Any, mesh: MemoryMesh, tmp_path: Path) -> Path:
+    """A dataset over a folder of two texts, and a tag definition."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a.txt").write_text("aaaa")
+    (folder / "b.txt").write_text("bbbb")
+    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
+    mesh.datasets = lambda: embedded_datasets(tmp_path / "state", settings, neighbours(mesh), TaskRunner)
+    definition = tmp_path / "letters.json"
+    definition.write_text(json.dumps({"tags": {"aaa": "", "bbb": ""}, "threshold": 0.9}))
+    assert run("tag", "definition", "create", "letters", str(definition)).status == 0
+    assert "created" in run("dataset", "create", "road", "--uri", str(folder)).out
+    return folder
+
+
+def job_name(ran: Any) -> str:
+    name: str = ran.out.split()[0]
+    return name
+
+
+def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
+    assert "2 done, 0 failed" in run("dataset", "import", "road").out
+    assert "work on 2 files" in run("dataset", "tag", "road", "letters", "--dry-run").out
+    tagging = run("dataset", "tag", "road", "letters")
+    assert "Succeeded" in tagging.out
+    assert "0 done" in run("dataset", "tag", "road", "letters", "--incremental").out
+    assert "2 done" in run("dataset", "index", "road").out
+    assert run("dataset", "files", "road", "--filter", 'Tags HAS "aaa"').out == "a.txt  4 bytes  aaa\n"
+    edited = run("dataset", "edit", "road", "--filter", 'FileName = "a.txt"', "--add", "mine", "--hide", "aaa")
+    assert edited.out == "changed 1 of 1 files\n"
+    facets = run("dataset", "facets", "road", "--by", "tags", "--json").documents()
+    assert (facets[0]["file_count"], facets[0]["facets"][0]["counts"]) == (2, [["bbb", 1], ["mine", 1]])
+    assert "2 files, 8 bytes" in run("dataset", "facets", "road").out
+    assert "2 done" in run("dataset", "revert", "road", job_name(tagging)).out
+    assert "v1" in run("dataset", "list").out
+    assert "published" in run("dataset", "publish", "road").out
+    assert run("dataset", "import", "road").status == ExitStatus.REFUSED
+    assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
+    assert run("dataset", "delete", "road", "--force").status == 0
+    assert run("dataset", "list").out == "no datasets\n"
+
+
+def test_jobs_are_listed_shown_and_told_what_to_do(run: Any, road: Path) -> None:
+    (road / "bad.png").write_text("no picture")
+    imported = run("dataset", "import", "road")
+    assert imported.status == ExitStatus.PARTIAL
+    name = job_name(imported)
+    assert "MEDIA_UNDECODABLE" in run("job", "files", name, "--failed").out
+    assert name in run("job", "list").out
+    (road / "bad.png").unlink()
+    assert run("job", "retry", name).status == 0
+    assert run("job", "watch", name).status == ExitStatus.PARTIAL
+    assert "RESOURCE_NOT_FOUND" in run("job", "files", name).out
+    for order in ("pause", "resume", "cancel"):
+        assert run("job", order, name).status == ExitStatus.REFUSED
+
+
+def test_connections_take_their_secrets_from_the_environment(
+    run: Any, road: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_KEY", "hidden")
+    made = run("connection", "create", "s", "--kind", "s3", "--config", "bucket=b", "--secret", "access_key_id=MY_KEY")
+    assert made.status == 0
+    listed = run("connection", "list", "--json")
+    assert listed.documents()[0]["secret_names"] == ["access_key_id"]
+    assert "hidden" not in listed.out + made.out
+    assert run("connection", "delete", "s").status == 0
+    for bad in (("--kind", "tape"), ("--kind", "s3", "--config", "bucket"), ("--kind", "s3", "--secret", "a=NOWHERE")):
+        assert run("connection", "create", "s", *bad).status == ExitStatus.INVALID
