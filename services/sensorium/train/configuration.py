@@ -15,7 +15,13 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-Paths = Annotated[tuple[str, ...], Field(min_length=1)]
+Texts = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+def check_prompts(prompts: tuple[str, ...]) -> None:
+    """Raise ValueError unless each prompt has one place for a name."""
+    if any(prompt.count("{}") != 1 for prompt in prompts):
+        raise ValueError("prompts must hold {} once each")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -28,11 +34,10 @@ class TextSpace:
     """
 
     model: Name
-    prompts: Paths
+    prompts: Texts
 
     def __post_init__(self) -> None:
-        if any(prompt.count("{}") != 1 for prompt in self.prompts):
-            raise ValueError("prompts must hold {} once each")
+        check_prompts(self.prompts)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -102,8 +107,8 @@ class ImageRun:
         evaluate_every: Epochs between evaluations.
     """
 
-    train: Paths
-    validation: Paths
+    train: Texts
+    validation: Texts
     captions: Captions
     stem: Count
     widths: tuple[Count, ...]
@@ -128,22 +133,34 @@ class AudioRun:
 
     Attributes:
         folder: Below the data; holds labels.jsonl and the clips it names.
+        prompts: Sentences that hold `{}` where a label goes; the first is the one that is evaluated.
         sample_rate, seconds: Of the waveform that the tower takes.
         mels: Bands of its spectrogram.
         widths: Channels of each convolution; every one halves the spectrogram.
-        epochs: Passes over the clips.
+        batch: Clips in each step, drawn at random.
+        epochs: Of `steps` steps each.
         mix: The share of clips that another clip of the same label is laid over.
     """
 
     folder: str
+    prompts: Texts
     sample_rate: Count
     seconds: Positive
     mels: Count
     widths: Annotated[tuple[Count, ...], Field(min_length=1)]
     batch: Count
     epochs: Count
+    steps: Count
     mix: Share
     optimizer: Optimizer
+
+    def __post_init__(self) -> None:
+        check_prompts(self.prompts)
+
+    @property
+    def sample_count(self) -> int:
+        """How many samples the tower takes."""
+        return round(self.sample_rate * self.seconds)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
