@@ -226,6 +226,13 @@ class TelemetrySettings(Section):
     sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces kept when a caller has not decided.")
 
 
+class TrainingSettings(Section):
+    """What `sensorium train` reads and keeps; serving does not look at it."""
+
+    data: Path | None = Field(None, description="The folder below which training data lies; `--data` wins.")
+    folder: Path = Field(Path(".data/training"), description="Where runs keep their checkpoints and plots.")
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -245,6 +252,7 @@ class Settings(BaseSettings):
     search: SearchSettings = SearchSettings()
     tag: TagSettings = TagSettings()
     triton: TritonSettings = TritonSettings()
+    training: TrainingSettings = TrainingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod

@@ -18,6 +18,7 @@ from sensorium.cli import (
     snapshots,
     status,
     tag,
+    train,
     up,
 )
 from sensorium.cli.failures import EXPLAINED
@@ -77,4 +78,5 @@ backups.register(app)
 documents.register(app)
 tag.register(app)
 models.register(app)
+train.register(app)
 keys.register(app)

@@ -68,7 +68,7 @@ class Listening(nn.Module):
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Take float32 [batch, samples], one channel, -1 to 1; return float32 [batch, dimension]."""
-        return self.tower(self.spectrogram(waveform))  # type: ignore[no-any-return]
+        return self.tower(self.spectrogram(waveform))
 
 
 def _logarithmic(power: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from sensorium.train.audio_lesson import AudioLesson
 from sensorium.train.audio_tower import AudioTower
@@ -46,7 +47,7 @@ def mean_of_folds(courses: dict[str, list[Mark]]) -> dict[str, float]:
 
 def _run(
     lesson: AudioLesson, configuration: TrainingConfiguration, folder: Path, name: str, report: Report
-) -> tuple[AudioLesson, list[Mark]]:
+) -> tuple[nn.Module, list[Mark]]:
     run = configuration.audio
     phases = (Phase(run.epochs, 16, 1.0),)
     schedule = Schedule(phases, run.steps, run.optimizer.learning_rate, run.optimizer.warmup)

@@ -22,8 +22,8 @@ def write_checkpoint(path: Path, contents: Contents) -> None:
     partial.replace(path)
 
 
-def read_checkpoint(path: Path, recipe: str) -> Contents | None:
-    """Return the checkpoint of a run, or None where there is none yet.
+def read_checkpoint(path: Path, recipe: str | None = None) -> Contents | None:
+    """Return the checkpoint of a run, or None where there is none yet; without a recipe, any will do.
 
     Raises:
         FailedPrecondition: It is damaged, or the configuration has changed since.
@@ -34,7 +34,7 @@ def read_checkpoint(path: Path, recipe: str) -> Contents | None:
         contents: Contents = torch.load(path, weights_only=True)
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         raise FailedPrecondition(f"{path} is damaged ({error}): remove it to begin again") from error
-    if contents["recipe"] != recipe:
+    if recipe is not None and contents["recipe"] != recipe:
         raise FailedPrecondition(
             f"{path} was made with another configuration: name another folder, or remove it to begin again"
         )

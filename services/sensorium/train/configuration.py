@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from sensorium.triton.toml_file import STRICT, read_toml
+from sensorium.triton.training_record import TrainingData
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -105,6 +106,7 @@ class ImageRun:
         batch: Labelled images in each step.
         workers: Threads that share each step; every one normalises over its own share of the batch.
         evaluate_every: Epochs between evaluations.
+        start: The folder of an earlier run, beside this run's, whose tower this one begins with; None begins anew.
     """
 
     train: Texts
@@ -119,6 +121,7 @@ class ImageRun:
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     evaluate_every: Count
     optimizer: Optimizer
+    start: Name | None = None
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.depths) or not self.widths:
@@ -168,13 +171,18 @@ class Shipped:
     """What the finished model says of itself.
 
     Attributes:
+        license: Of the weights.
+        not_for: What they must not be used for, or serve badly.
+        recipe: How they were made, in a few sentences.
         half: Whether weights are stored in half precision; they are computed with in single precision either way.
     """
 
     description: str
     license: str
-    source: str
+    not_for: str
+    recipe: str
     half: bool
+    data: Annotated[tuple[TrainingData, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -204,4 +212,6 @@ def fingerprint(configuration: TrainingConfiguration, tower: Literal["image", "a
     """Return a hash of all that one tower's weights depend on; a checkpoint of another one cannot be resumed."""
     fields = asdict(configuration)
     relevant = {key: fields[key] for key in ("seed", "precision", "text", tower)}
+    if relevant[tower].get("start") is None:
+        relevant[tower].pop("start", None)
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

@@ -6,14 +6,12 @@ from torch import Tensor, nn
 
 from sensorium.train.augmentation import augmented, base_side
 from sensorium.train.configuration import TrainingConfiguration
-from sensorium.train.figures import precision_at, recall_at, top_k
+from sensorium.train.image_evaluation import evaluate_image_tower
 from sensorium.train.image_material import ImageMaterial
 from sensorium.train.losses import Temperature, caption_loss, class_loss, smoothed_targets
-from sensorium.train.residual import ImageTower, normalised
 from sensorium.train.photos import squashed
+from sensorium.train.residual import ImageTower
 from sensorium.train.schedule import Schedule
-
-_EVALUATED_AT_ONCE = 200
 
 
 class ImageNetwork(nn.Module):
@@ -69,19 +67,9 @@ class ImageLesson:
         by_caption = self._caption_loss(network, pictured, chosen, chance)
         return by_name + self._run.captions.weight * by_caption
 
-    @torch.inference_mode()
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Return the figures of docs/training.md, at the size that is served."""
-        validation, photos = self._material.validation, self._material.validation_photos
-        shown = self._embedded(network, validation.pixels)
-        names, labels = self._material.classes[0], validation.labels
-        pictured = self._embedded(network, squashed(photos.photos, self._run.size))
-        return {
-            "top-1": top_k(shown, names, labels, 1),
-            "top-5": top_k(shown, names, labels, 5),
-            "precision@10": precision_at(shown, names, labels, 10),
-            "caption recall@10": recall_at(photos.vectors, pictured, photos.owners, 10),
-        }
+        return evaluate_image_tower(network.tower, self._material, self._run.size)
 
     def _vectors(self, network: nn.Module, batch: Tensor) -> Tensor:
         tower = network.tower
@@ -109,11 +97,3 @@ class ImageLesson:
         place = step % self._schedule.steps_per_epoch
         batch = self._order[1][place * self._run.batch : (place + 1) * self._run.batch]
         return torch.from_numpy(batch[worker :: self._run.workers])
-
-    def _embedded(self, network: nn.Module, pixels: np.ndarray) -> np.ndarray:
-        network.eval()
-        batches = torch.from_numpy(pixels).split(_EVALUATED_AT_ONCE)
-        layout = torch.channels_last
-        return np.concatenate(
-            [network.tower(normalised(batch).contiguous(memory_format=layout)).numpy() for batch in batches]
-        )

@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def read_packs(paths: Sequence[Path]) -> LabelledImages:
 
 def usual_name(synonyms: str) -> str:
     """Return the first of a class's comma-separated names."""
-    return synonyms.split(",")[0].strip()
+    return synonyms.split(",", maxsplit=1)[0].strip()
 
 
 def _read_pack(path: Path) -> LabelledImages:
@@ -71,7 +72,7 @@ def _read_pack(path: Path) -> LabelledImages:
 
 def _decoded(fields: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8]:
     starts = fields["header_offsets"]
-    headers = [fields["headers"][a:b].tobytes() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    headers = [fields["headers"][a:b].tobytes() for a, b in pairwise(starts)]
     scans = fields["offsets"]
     images = [
         _pixels(headers[int(header)] + fields["data"][start:end].tobytes())

@@ -26,8 +26,9 @@ def mel_bands(sample_rate: int, mels: int) -> Matrix:
     edges = _hertz(np.linspace(_mel(LOWEST_HZ), _mel(sample_rate / 2), mels + 2))
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     rising, falling = (frequencies - low) / (middle - low), (high - frequencies) / (high - middle)
-    bands = np.clip(np.minimum(rising, falling), 0, None)
-    return (bands / np.maximum(bands.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    bands: npt.NDArray[np.float64] = np.clip(np.minimum(rising, falling), 0, None)
+    bands /= np.maximum(bands.sum(axis=1, keepdims=True), 1e-9)
+    return bands.astype(np.float32)
 
 
 def _mel(hertz: float) -> float:

@@ -25,9 +25,7 @@ class Block(nn.Module):
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or inputs != outputs:
             pool = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False) if stride > 1 else nn.Identity()
-            self.shortcut = nn.Sequential(
-                pool, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-            )
+            self.shortcut = nn.Sequential(pool, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return [batch, outputs, side, side], half the side where the block has a stride."""
@@ -56,7 +54,7 @@ class ImageTower(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """Return float32 [batch, channels]: what the image shows, before it is placed in the space."""
-        return self.layers(image).float().mean(dim=(2, 3))  # type: ignore[no-any-return]
+        return self.layers(image).float().mean(dim=(2, 3))
 
     def placed(self, features: Tensor) -> Tensor:
         """Return float32 [batch, dimension], of length 1."""
@@ -73,7 +71,7 @@ class Normalised(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Take uint8 [batch, 3, side, side], RGB; return float32 [batch, dimension]."""
-        return self.tower(normalised(image))  # type: ignore[no-any-return]
+        return self.tower(normalised(image))
 
 
 def normalised(pixels: Tensor) -> Tensor:
