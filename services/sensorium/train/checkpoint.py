@@ -1,6 +1,7 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped, whole on disk or not there at all."""
 
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def read_checkpoint(path: Path, recipe: str | None = None) -> Contents | None:
         return None
     try:
         contents: Contents = torch.load(path, weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise FailedPrecondition(f"{path} is damaged ({error}): remove it to begin again") from error
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise FailedPrecondition(f"{path} is damaged: remove it to begin again") from error
     if recipe is not None and contents["recipe"] != recipe:
         raise FailedPrecondition(
             f"{path} was made with another configuration: name another folder, or remove it to begin again"

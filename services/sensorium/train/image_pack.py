@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +13,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from sensorium.errors import FailedPrecondition, NotFound
+
+# What numpy, zipfile and Pillow raise for files that are none of theirs.
+_DAMAGED = (
+    EOFError,
+    IndexError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    OverflowError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +78,12 @@ def _read_pack(path: Path) -> LabelledImages:
     if not path.is_file():
         raise NotFound(f"{path} does not exist: name the folder that holds the data (docs/training.md)")
     try:
-        with np.load(path) as pack:
+        # Opened here, so that it is closed even where it is no archive.
+        with path.open("rb") as stream, np.load(stream) as pack:
             fields = {name: pack[name] for name in ("headers", "header_offsets", "hid", "data", "offsets", "labels")}
             names = tuple(usual_name(str(each)) for each in pack["classes"])
         return LabelledImages(_decoded(fields), fields["labels"].astype(np.int64), names)
-    except (KeyError, ValueError, IndexError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise FailedPrecondition(f"{path} is no pack of images: {error}") from error
 
 

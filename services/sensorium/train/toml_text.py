@@ -30,7 +30,11 @@ def _is_table(value: Value) -> bool:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else json.dumps(name)
+    return (
+        name
+        if name.replace("_", "").replace("-", "").isalnum() and name.isascii()
+        else json.dumps(name, ensure_ascii=False)
+    )
 
 
 def _text(value: Value) -> str:
