@@ -17,8 +17,10 @@ import torch
 from training_samples import CONFIGURATION, write_data
 
 from sensorium.errors import FailedPrecondition, NotFound
+from sensorium.train.audio_training import mean_of_folds
 from sensorium.train.configuration import read_configuration
 from sensorium.train.course import Course, Places
+from sensorium.train.history import Mark
 from sensorium.triton.card import read_card
 from sensorium.triton.config import stale_files
 from sensorium.triton.manifest import read_manifest
@@ -117,7 +119,7 @@ def test_what_is_shipped_can_be_served(whole: Places) -> None:
     assert set(card.towers.by_modality()) == {"text", "image", "audio"}
     assert card.training
     assert card.training.progress == {"image": "6 of 6 epochs", "audio": "6 of 6 epochs"}
-    assert {"top-1", "caption recall@10", "audio top-1, mean of folds"} <= set(card.training.figures)
+    assert {"top-1", "caption recall@10", "audio top-1, mean of 2 folds"} <= set(card.training.figures)
     assert not stale_files(whole.repository)
     assert (whole.folder / "course.png").stat().st_size > 10_000
     for tower, count in (("image", 5), ("audio", 2)):
@@ -128,6 +130,13 @@ def test_what_is_shipped_can_be_served(whole: Places) -> None:
         [vectors] = session.run(None, {spec.name: batch})
         assert vectors.shape == (count, card.dimension)
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+
+
+def test_a_fold_whose_run_has_not_ended_does_not_count() -> None:
+    ended, begun = Mark(6, 6, 1.0, {"top-1": 0.5}), Mark(2, 6, 1.0, {})
+    courses = {"audio-fold-1": [begun, ended], "audio-fold-2": [begun], "audio-fold-3": [], "image": [ended]}
+    assert mean_of_folds(courses) == {"audio top-1, mean of 1 folds": 0.5}
+    assert mean_of_folds({"audio-fold-1": [begun]}) == {}
 
 
 def test_a_run_may_begin_with_the_tower_of_another(whole: Places) -> None:

@@ -1,6 +1,6 @@
 """Trains the audio tower: once for each fold to learn how well it does, then on every clip to be shipped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +39,18 @@ def train_audio_tower(
     return network.tower, courses
 
 
-def mean_of_folds(courses: dict[str, list[Mark]]) -> dict[str, float]:
-    """Return the mean of the folds' last figures; nothing where no fold has been evaluated."""
-    last = [course[-1].figures for name, course in courses.items() if name.startswith("audio-fold-") and course]
-    return {name: float(np.mean([figures[name] for figures in last])) for name in (last[0] if last else {})}
+def mean_of_folds(courses: Mapping[str, Sequence[Mark]]) -> dict[str, float]:
+    """Return the mean of the last figures of the folds whose runs have ended; the name says how many those are."""
+    last = [
+        course[-1].figures
+        for name, course in courses.items()
+        if name.startswith("audio-fold-") and course and course[-1].epoch == course[-1].epochs
+    ]
+    names = last[0] if last else {}
+    return {
+        f"audio {name}, mean of {len(last)} folds": float(np.mean([figures[name] for figures in last]))
+        for name in names
+    }
 
 
 def _run(

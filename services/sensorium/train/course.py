@@ -79,7 +79,7 @@ class Course:
         tower = self._image_tower(image)
         material = read_image_material(self._configuration, self._places.data, self._text)
         figures = evaluate_image_tower(tower, material, self._configuration.image.size)
-        heard = {f"audio {name}, mean of folds": value for name, value in mean_of_folds(courses).items()}
+        heard = mean_of_folds(courses)
         self._export(tower, self._audio_tower(audio))
         progress = {"image": _progress(courses["image"]), "audio": _progress(courses["audio"])}
         publish(
