@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 MODEL ?= all-minilm-l6-v2
 ARGS ?=
+DATA ?= ../shared/data
 BIN := .venv/bin
 PREFLIGHT := services/sensorium/triton/preflight.py
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -148,6 +149,22 @@ lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python -r requirements/peers.in
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
+
+.venv-train/.synced: requirements/train.in requirements/dev.lock | .venv/.synced
+	@echo "setting up .venv-train (torch, for training alone)"
+	@$(PYTHON) -m venv .venv-train
+	@$(BIN)/uv pip sync -q --python .venv-train/bin/python --require-hashes requirements/dev.lock
+	@$(BIN)/uv pip install -q --python .venv-train/bin/python -r requirements/train.in
+	@$(BIN)/uv pip install -q --python .venv-train/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: train
+train: model .venv-train/.synced ## Trains the starter model (DATA=folder; hours on processors; goes on where it was stopped)
+	@OMP_NUM_THREADS=1 .venv-train/bin/sensorium train training/starter-trimodal-v1.toml --data $(DATA) $(ARGS)
+
+.PHONY: test-train
+test-train: model .venv-train/.synced ## Tests training (needs torch)
+	@.venv-train/bin/python -m pytest tests/train -q -p no:cacheprovider
 
 .PHONY: clean
 clean: ## Removes environments, built models and local data

@@ -258,6 +258,9 @@ class DatasetSettings(Section):
     job_batch: int = Field(256, ge=1, le=256, description="Files of one batch.")
     lease_seconds: float = Field(60, gt=0, description="How long a worker of a job may be silent before it is dead.")
     queue_writes: int = Field(65_536, description="Rows that wait to be written; beyond it RESOURCE_EXHAUSTED.")
+    min_free_bytes: int = Field(
+        64 * MEBIBYTE, ge=0, description="Kept free on the disk; with less, writes are RESOURCE_EXHAUSTED."
+    )
     queue_reads: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     read_threads: int = Field(4, description="Reads at work at once.")
 
@@ -304,6 +307,13 @@ class TelemetrySettings(Section):
     sample_ratio: float = Field(1.0, ge=0, le=1, description="Share of traces kept when a caller has not decided.")
 
 
+class TrainingSettings(Section):
+    """What `sensorium train` reads and keeps; serving does not look at it."""
+
+    data: Path | None = Field(None, description="The folder below which training data lies; `--data` wins.")
+    folder: Path = Field(Path(".data/training"), description="Where runs keep their checkpoints and plots.")
+
+
 class Settings(BaseSettings):
     """The whole tree."""
 
@@ -324,6 +334,7 @@ class Settings(BaseSettings):
     tag: TagSettings = TagSettings()
     dataset: DatasetSettings = DatasetSettings()
     triton: TritonSettings = TritonSettings()
+    training: TrainingSettings = TrainingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod

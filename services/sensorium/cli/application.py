@@ -21,6 +21,7 @@ from sensorium.cli import (
     snapshots,
     status,
     tag,
+    train,
     up,
 )
 from sensorium.cli.failures import EXPLAINED
@@ -83,4 +84,5 @@ datasets.register(app)
 jobs.register(app)
 connections.register(app)
 models.register(app)
+train.register(app)
 keys.register(app)

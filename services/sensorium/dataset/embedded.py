@@ -61,6 +61,7 @@ async def embedded_datasets(
         threads=settings.read_threads,
         queue_reads=settings.queue_reads,
         queue_rows=settings.queue_writes,
+        min_free_bytes=settings.min_free_bytes,
     )
     async with store:
         connections, signals = ConnectionService(store, vault, settings), Signals()

@@ -13,6 +13,7 @@ from sensorium.model.vector import Metric
 from sensorium.triton.manifest import Count, RelativePath, Sha256
 from sensorium.triton.toml_file import STRICT, read_toml
 from sensorium.triton.towers import Text, TextTower, Towers
+from sensorium.triton.training_record import TrainingRecord
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -77,6 +78,7 @@ class ModelCard:
         dimensions: Smaller dimensions that it was trained for (Matryoshka).
         fusions: How several parts of one content become one vector; empty when it takes one part alone.
         calibration: Without one, the model cannot tag.
+        training: For models that this project has trained.
     """
 
     name: RelativePath
@@ -94,6 +96,7 @@ class ModelCard:
     dimensions: tuple[Count, ...] = ()
     fusions: tuple[Fusion, ...] = (Fusion.AVERAGE,)
     calibration: Calibration | None = None
+    training: TrainingRecord | None = None
 
     def __post_init__(self) -> None:
         if Fusion.JOINT in self.fusions:

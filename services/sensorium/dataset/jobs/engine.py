@@ -26,6 +26,7 @@ from sensorium.model.dataset_job import JobMode, JobState, Work
 from sensorium.model.dataset_names import VersionName
 from sensorium.storage import moments
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 FILL = 20_000
 # Errors that go by: the files wait again, and the job rests when they do not go by.
@@ -260,7 +261,7 @@ class JobEngine:
         return await work()
 
     async def _write(self, row: Row[Any], change: Callable[[Connection], None], size: int = 1) -> None:
-        await self._store.write(change, size)
+        await self._store.write(change, Terms(size, bulk=True))
         self._signals.tell(row.id)
 
 

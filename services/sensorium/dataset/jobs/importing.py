@@ -24,6 +24,7 @@ from sensorium.model.dataset_job import ImportWork, JobFileState
 from sensorium.model.dataset_names import file_id_of
 from sensorium.storage import moments
 from sensorium.storage.store import Store
+from sensorium.storage.write_lane import Terms
 
 BATCH = 1000
 READERS = 8
@@ -99,7 +100,7 @@ class FileImport:
         if not found.rows and not found.failures:
             await self._store.write(lambda sql: ledger.count(sql, job.key, skipped=same, total=same))
             return BitMap64([row.key for row in known.values()])
-        keys = await self._store.write(record, len(found.rows) + 1)
+        keys = await self._store.write(record, Terms(len(found.rows) + 1, bulk=True))
         # A known file that has become unreadable is still there.
         return BitMap64([*keys, *(row.key for row in known.values())])
 
@@ -155,7 +156,8 @@ class FileImport:
                 and _is_wanted(f"{row.file_dir}/{row.file_name}".lstrip("/"), work)
             ]
             if gone:
-                await self._store.write(lambda sql, gone=gone: self._forget(sql, job, gone), len(gone))  # type: ignore[misc]
+                terms = Terms(len(gone), bulk=True)
+                await self._store.write(lambda sql, gone=gone: self._forget(sql, job, gone), terms)  # type: ignore[misc]
 
     @staticmethod
     def _forget(sql: Connection, job: Row[Any], gone: list[int]) -> None:
