@@ -24,6 +24,7 @@ from sensorium.errors import SensoriumError
 COLLECTION = "restart"
 DIMENSION = 384
 BATCH = 1000
+_BETWEEN_FAILURES = 0.05
 
 
 def fill(client: Client, count: int) -> np.ndarray:
@@ -56,6 +57,7 @@ def outage(roles: RoleProcesses, query: np.ndarray, number: signal.Signals) -> t
                 client.search(COLLECTION, query)
             except SensoriumError:
                 failed += 1
+                time.sleep(_BETWEEN_FAILURES)  # or the refusals themselves would hold the role up
                 continue
             now = time.monotonic()
             longest, last = max(longest, now - last), now
