@@ -7,6 +7,7 @@ import json
 import signal
 from collections import defaultdict
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from compose_stack import ROLES, ComposeStack
@@ -14,6 +15,7 @@ from private_docker import PrivateDocker
 
 from sensorium import Client, Document
 from sensorium.errors import Unauthenticated
+from sensorium.model.dataset_job import ImportWork, JobState
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -51,6 +53,20 @@ def test_a_caller_on_the_host_embeds_stores_and_finds(client: Client) -> None:
 
 def test_the_tag_role_tags_by_a_definition(client: Client) -> None:
     assert client.tag("vehicles", "a red bicycle")[0].tags[0].tag == "bicycle"
+
+
+def test_a_client_of_another_service_embeds_over_http(mesh: ComposeStack, key: str) -> None:
+    body = json.dumps({"input": "a red bicycle"}).encode()
+    request = Request(f"http://{mesh.address(8080)}/v1/embeddings", body, {"authorization": f"Bearer {key}"})
+    with urlopen(request, timeout=60) as answer:
+        assert len(json.load(answer)["data"][0]["embedding"]) == 384
+
+
+def test_the_dataset_role_imports_the_files_that_are_mounted(client: Client) -> None:
+    client.datasets.create("mounted", uri="/files")
+    job = client.datasets.start("mounted", ImportWork())
+    assert list(client.datasets.watch(str(job.name)))[-1].state is JobState.SUCCEEDED
+    assert "ATTRIBUTION.md" in {file.file_name for file in client.datasets.files("mounted")}
 
 
 def test_callers_without_a_key_are_refused(mesh: ComposeStack) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from private_docker import PrivateDocker
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("gateway", "embed", "tag", "search", "triton")
+ROLES = ("gateway", "embed", "tag", "search", "dataset", "triton")
 CERTIFICATES = Path(os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt"))
 PATIENCE = 180.0
 _FILES = ("-f", "docker-compose.yml", "-f", "tests/containers/compose.yml")
@@ -47,9 +47,9 @@ class ComposeStack:
         """Return `starting`, `healthy` or `unhealthy`."""
         return str(self.inspect(service)["State"]["Health"]["Status"])
 
-    def address(self) -> str:
-        """Return where the gateway is reached from this machine."""
-        return self("port", "gateway", "50051")
+    def address(self, port: int = 50051) -> str:
+        """Return where the gateway is reached from this machine: its gRPC port, or 8080 for HTTP."""
+        return self("port", "gateway", str(port))
 
     def wait(self, what: str, holds: Callable[[], bool]) -> None:
         """Wait until something holds; AssertionError shows the end of the logs."""
@@ -71,6 +71,7 @@ def compose_stack(docker: PrivateDocker, folder: Path) -> Iterator[ComposeStack]
             "SENSORIUM_BUILD_CA": str(CERTIFICATES) if CERTIFICATES.is_file() else "/dev/null",
             "SENSORIUM_BUILD_INDEX": str(index),
             "SENSORIUM_PUBLISH": "127.0.0.1:",  # a free port
+            "SENSORIUM_PUBLISH_HTTP": "127.0.0.1:",
         },
     )
     try:

@@ -46,6 +46,11 @@ class Scan:
         chunks = (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
         return self._best((self._listed(chunk) for chunk in chunks), top_k)
 
+    def satisfying(self, keys: NDArray[np.int64]) -> list[int]:
+        """Return those of `keys` that are valid and satisfy the filter."""
+        chosen = select(documents.c.key).where(documents.c.key.in_(keys.tolist()), alike(self.part))
+        return list(self.connection.execute(chosen).scalars())
+
     def recent(self) -> list[int]:
         """Return the keys that satisfy the filter and that the index may not have shown.
 

@@ -11,7 +11,7 @@ from sensorium.search.collections import StoredCollection, by_key
 from sensorium.search.facets import declared
 from sensorium.search.groups import group_field
 from sensorium.search.index import VectorIndex
-from sensorium.search.planner import FEW, Plan, Way
+from sensorium.search.planner import FEW, NEIGHBOURS, Plan, Way
 
 
 def explain(
@@ -47,7 +47,8 @@ def _finding(chosen: Plan, part: Filter, top_k: int) -> list[str]:
         case _:
             return [
                 f"ask the index for up to {max(FEW, top_k) + 1} matching documents: it has more than {max(FEW, top_k)}",
-                f"ask the index for the {top_k} nearest documents that match",
+                f"take the {top_k} nearest that match from the {NEIGHBOURS * top_k} nearest of all, in a large index",
+                f"if they are fewer, ask the index for the {top_k} nearest documents that match",
                 "score every matching document by its stored vector if they are fewer",
             ]
 

@@ -1,8 +1,9 @@
 """Chooses how a filtered search runs, so that it finds min(top_k, matches) hits at any selectivity.
 
-Few matching documents are listed by the index and scored by their stored vectors. For many the filter goes into the
-index. Where the index cannot take the filter, or brings fewer hits than there are, everything that matches is scored.
-The number up to which matches are few was measured (docs/filters.md).
+Few matching documents are listed by the index and scored by their stored vectors. Of many, enough are often among the
+nearest of all documents; these are then the nearest that match, however filter and vectors hang together. Otherwise the
+filter goes into the index. Where the index cannot take it, or brings fewer hits than there are, everything that matches
+is scored. The numbers were measured (docs/filters.md).
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,10 @@ from sensorium.search.exact_scan import Scan
 from sensorium.search.index import Keys, Nearest, VectorIndex
 
 FEW = 100
+# So many of the nearest of all are looked through for each hit that is wanted, in an index of so many vectors and more.
+NEIGHBOURS = 16
+MOST_NEIGHBOURS = 1024
+NEIGHBOURS_FROM = 10_000
 BEING_MADE = "the index is being made"
 
 
@@ -66,12 +71,22 @@ def nearest(chosen: Plan, index: VectorIndex | None, scan: Scan, wanted: int) ->
         case Way.FEW:
             return scan.among(list({*chosen.keys.tolist(), *scan.recent()}), wanted)
         case Way.INDEX if index is not None:
-            found = index.search(scan.vector, wanted, scan.part)
             if scan.part == EVERYTHING:
-                return found
+                return index.search(scan.vector, wanted)
+            found = _among_neighbours(index, scan, wanted) or index.search(scan.vector, wanted, scan.part)
             return _with_recent(found, scan, wanted) if len(found.keys) == wanted else scan.all(wanted)
         case _:
             return scan.all(wanted)
+
+
+def _among_neighbours(index: VectorIndex, scan: Scan, wanted: int) -> Nearest | None:
+    """Return the `wanted` nearest that satisfy the filter, if the nearest of all hold as many."""
+    depth = NEIGHBOURS * wanted
+    if depth > MOST_NEIGHBOURS or index.count < NEIGHBOURS_FROM:
+        return None
+    found = index.search(scan.vector, depth)
+    places = np.flatnonzero(np.isin(found.keys, scan.satisfying(found.keys)))[:wanted]
+    return Nearest(found.keys[places], found.scores[places]) if len(places) == wanted else None
 
 
 def _with_recent(found: Nearest, scan: Scan, wanted: int) -> Nearest:

@@ -58,11 +58,12 @@ def best(query: np.ndarray, rows: list[int], top_k: int) -> list[str]:
     return [f"d{row:04}" for row in order[:top_k]]
 
 
-@pytest.mark.parametrize("few", [0, 100, 10_000])
+@pytest.mark.parametrize(("few", "neighbours_from"), [(0, COUNT + 1), (0, 0), (100, COUNT + 1), (10_000, COUNT + 1)])
 async def test_every_plan_finds_min_k_matches_at_any_selectivity(
-    service: SearchService, monkeypatch: pytest.MonkeyPatch, few: int
+    service: SearchService, monkeypatch: pytest.MonkeyPatch, few: int, neighbours_from: int
 ) -> None:
     monkeypatch.setattr(planner, "FEW", few)
+    monkeypatch.setattr(planner, "NEIGHBOURS_FROM", neighbours_from)
     await fill(service)
     for query in unit_vectors(2, seed=9):
         for bound in (0, 1, 5, 40, 700, COUNT):
