@@ -25,6 +25,7 @@ from sensorium.model.search import (
     UpsertResponse,
 )
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
+from sensorium.model.usage import UsageQuery, UsageRecord
 
 Tensor = NDArray[np.generic]
 
@@ -236,6 +237,14 @@ class Tagger(Protocol):
 
     async def tag(self, request: TagRequest) -> TagResponse:
         """Return tags or an error for each content, in order."""
+        ...
+
+
+class UsageReader(Protocol):
+    """Tells what keys have consumed (UsageService)."""
+
+    async def list_usage(self, query: UsageQuery, page_size: int, page_token: str) -> Page[UsageRecord]:
+        """Return a page of what was consumed, by time, workspace, key and model."""
         ...
 
 

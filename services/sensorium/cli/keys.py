@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sensorium.cli.choices import KeyRoleName
+from sensorium.cli.moments import moment
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
-from sensorium.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from sensorium.gateway.keys.store import KeyStore
@@ -39,8 +39,6 @@ Collections = Annotated[
 Requests = Annotated[int, typer.Option(min=0, help="Requests that it has each minute; 0 for any number.")]
 Tokens = Annotated[int, typer.Option(min=0, help="Tokens that it has each minute; 0 for any number.")]
 DataDir = Annotated[Path | None, typer.Option(help="The gateway's data directory.", show_default=".data")]
-
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -73,7 +71,7 @@ def create(
     spec = KeySpec(
         name,
         KeyRole(role),
-        expire_time=_moment(expires) if expires else None,
+        expire_time=moment(expires, "--expires") if expires else None,
         workspace=only_workspace or (session.connection.workspace if collection else ""),
         collections=tuple(collection or ()),
         requests_per_minute=requests_per_minute,
@@ -142,18 +140,6 @@ def _opened(data_dir: Path | None) -> "Iterator[KeyStore]":
 
     with KeyStore(settings(data_dir=data_dir).data_dir / STORE_FILE) as store:
         yield store
-
-
-def _moment(when: str) -> datetime:
-    """Read `90d` as the moment 90 days from now, or a moment in ISO 8601, in UTC unless it says otherwise."""
-    count, unit = when[:-1], _UNITS.get(when[-1:])
-    try:
-        if unit and count.isdecimal():
-            return datetime.now(UTC) + int(count) * unit
-        moment = datetime.fromisoformat(when)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(f"--expires {when!r} is neither like 30m, 12h or 90d nor a date in ISO 8601") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def register(app: typer.Typer) -> None:
