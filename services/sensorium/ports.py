@@ -257,6 +257,11 @@ class Permit(Protocol):
         ...
 
     @property
+    def generations(self) -> tuple[int, ...]:
+        """The generations of the key's secret that are good now, for whoever checks a signature."""
+        ...
+
+    @property
     def workspace(self) -> str:
         """The workspace of requests that name none."""
         ...
