@@ -30,12 +30,24 @@ from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
+from sensorium.gateway.usage.ledger import UsageLedger, opened_ledger
+from sensorium.gateway.usage.metered import MeteredEmbedder, MeteredTagger
+from sensorium.gateway.usage.servicer import UsageServicer
+from sensorium.gateway.usage.store import STORE_FILE as USAGE_FILE
+from sensorium.gateway.usage.store import UsageStore
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_channel
 from sensorium.rpc.channel import Channel, Repeatable
 from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import Registration, dataset_service, embed_service, search_service, tag_service
+from sensorium.rpc.registration import (
+    Registration,
+    dataset_service,
+    embed_service,
+    search_service,
+    tag_service,
+    usage_service,
+)
 from sensorium.rpc.server import RpcServer
 from sensorium.search.client import REPEATABLE as SEARCH_REPEATABLE
 from sensorium.search.client import SearchClient
@@ -172,8 +184,9 @@ class Parts:
             case Role.SEARCH:
                 return [self._search_service(await self._local_searcher(), {SEARCH})]
             case Role.ALL | Role.GATEWAY:
-                embedder, searcher = await self._embedder(), await self._searcher()
-                tagger = await self._tagger(embedder)
+                ledger = await self._ledger()
+                embedder, searcher = MeteredEmbedder(await self._embedder(), ledger), await self._searcher()
+                tagger = await self._metered_tagger(embedder, ledger)
                 self._public = embedder
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
                 await self._resources.enter_async_context(Reembedding(embedder, embedding))
@@ -181,6 +194,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
+                    usage_service(UsageServicer(ledger)),
                     *await self._dataset_services(Neighbours(embedder, embedding, tagger)),
                 ]
             case Role.TAG:
@@ -247,6 +261,16 @@ class Parts:
         if not target:
             return await self._local_tagger(embedder)
         return TagClient(await self._channel(target, TAG_REPEATABLE, "sensorium.v1.TagService", TAG))
+
+    async def _ledger(self) -> UsageLedger:
+        """Open what counts the usage of this gateway's callers."""
+        store = UsageStore(self.settings.data_dir / USAGE_FILE)
+        return await self._resources.enter_async_context(opened_ledger(store, self.settings.usage.flush_seconds))
+
+    async def _metered_tagger(self, embedder: Embedder, ledger: UsageLedger) -> Tagger:
+        """Return what tags: here, where what it embeds is counted, or elsewhere, where its answers tell."""
+        tagger = await self._tagger(embedder)
+        return MeteredTagger(tagger, ledger) if self.settings.tag.target else tagger
 
     async def _channel(self, target: str, repeatable: Repeatable, service: str, check: str) -> Channel:
         """Open a channel to a role; `check` passes while one of its servers says that `service` is SERVING."""

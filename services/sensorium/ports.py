@@ -25,6 +25,7 @@ from sensorium.model.search import (
     UpsertResponse,
 )
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
+from sensorium.model.usage import UsageQuery, UsageRecord
 
 Tensor = NDArray[np.generic]
 
@@ -239,12 +240,25 @@ class Tagger(Protocol):
         ...
 
 
+class UsageReader(Protocol):
+    """Tells what keys have consumed (UsageService)."""
+
+    async def list_usage(self, query: UsageQuery, page_size: int, page_token: str) -> Page[UsageRecord]:
+        """Return a page of what was consumed, by time, workspace, key and model."""
+        ...
+
+
 class Permit(Protocol):
     """What one call was allowed when it began."""
 
     @property
     def key_id(self) -> str:
         """The key that was shown, for log lines; empty when none was."""
+        ...
+
+    @property
+    def generations(self) -> tuple[int, ...]:
+        """The generations of the key's secret that are good now, for whoever checks a signature."""
         ...
 
     @property

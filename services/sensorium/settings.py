@@ -119,6 +119,12 @@ class KeySettings(Section):
     poll_seconds: float = Field(0.25, gt=0, le=1, description="How often the gateway looks for changed keys.")
 
 
+class UsageSettings(Section):
+    """What keys consume, as a gateway counts it."""
+
+    flush_seconds: float = Field(1, gt=0, le=60, description="How often counts are written; a crash loses so much.")
+
+
 class MeshSettings(Section):
     """How a gateway and the roles behind it know each other, and notice when the other is gone."""
 
@@ -327,6 +333,7 @@ class Settings(BaseSettings):
     grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
     keys: KeySettings = KeySettings()
+    usage: UsageSettings = UsageSettings()
     mesh: MeshSettings = MeshSettings()
     embed: EmbedSettings = EmbedSettings()
     inputs: InputSettings = InputSettings()

@@ -19,9 +19,9 @@ from sensorium.model.access import KeyRole
 from sensorium.rpc.channel import open_channel
 from sensorium.rpc.interceptors.fields import texts_at
 from sensorium.rpc.status import from_rpc_error
-from sensorium.v1 import dataset_service_pb2, embed_service_pb2, search_service_pb2, tag_service_pb2
+from sensorium.v1 import dataset_service_pb2, embed_service_pb2, search_service_pb2, tag_service_pb2, usage_service_pb2
 
-FILES = (dataset_service_pb2, embed_service_pb2, search_service_pb2, tag_service_pb2)
+FILES = (dataset_service_pb2, embed_service_pb2, search_service_pb2, tag_service_pb2, usage_service_pb2)
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 
 

@@ -56,6 +56,9 @@ def test_keys_open_and_close_a_mesh_and_leave_no_secret_in_its_log(tmp_path: Pat
         mesh.wait_for("keys_changed", seconds=5, revoked=1)
         with Client(mesh.grpc_address, api_key=reader["secret"]) as client:
             assert isinstance(_raised(client.models), Unauthenticated)
+        used = command("usage", "--by", "hour", **address, SENSORIUM_API_KEY=admin["secret"])
+        assert reader["id"] in {json.loads(line)["key_id"] for line in used.stdout.splitlines()}, used.stderr
+        assert command("usage", **address, SENSORIUM_API_KEY=reader["secret"]).returncode == 7
         calls = [line for line in mesh.events() if line["event"] == "call"]
         assert {line.get("key_id") for line in calls if line["code"] in {"OK", "PERMISSION_DENIED"}} == {
             admin["id"],

@@ -55,6 +55,7 @@ from sensorium.model.search import (
     UpsertResponse,
 )
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
+from sensorium.model.usage import UsageQuery, UsageRecord
 from sensorium.model.vector import Metric, Vector
 from sensorium.ports import Embedder
 from sensorium.search.filter_fields import record_of
@@ -375,6 +376,24 @@ class MemoryTagger:
 
 
 @dataclass
+class MemoryUsage:
+    """Tells the records that it holds.
+
+    Attributes:
+        records: What it tells.
+        queries: What it was asked.
+    """
+
+    records: list[UsageRecord] = field(default_factory=list)
+    queries: list[UsageQuery] = field(default_factory=list)
+
+    async def list_usage(self, query: UsageQuery, page_size: int, page_token: str) -> Page[UsageRecord]:
+        self.queries.append(query)
+        shown, token = _page(self.records, page_size, page_token)
+        return Page(tuple(shown), token)
+
+
+@dataclass
 class MemoryMesh:
     """The ports as a client reaches them."""
 
@@ -382,6 +401,7 @@ class MemoryMesh:
     store: MemorySearcher = field(default_factory=MemorySearcher)
     tagger: MemoryTagger = field(init=False)
     datasets: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext  # Opens them for one client.
+    usage: MemoryUsage = field(default_factory=MemoryUsage)
 
     def __post_init__(self) -> None:
         self.tagger = MemoryTagger(self.embedder)
@@ -394,7 +414,7 @@ class MemoryMesh:
     async def connect(self, endpoint: Endpoint) -> AsyncIterator[Backends]:
         """Stand in for `sensorium.client.connection.connect`."""
         async with self.datasets() as datasets:
-            yield Backends(self.embedder, self.searcher, self.tagger, datasets)
+            yield Backends(self.embedder, self.searcher, self.tagger, datasets, self.usage)
 
 
 def _page(items: list[Any], size: int, token: str) -> tuple[list[Any], str]:

@@ -3,15 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from memory_mesh import MemoryTagger
+from memory_mesh import MemoryTagger, MemoryUsage
 from prometheus_client import CollectorRegistry
 
 from sensorium.dataset.servicer import DatasetServicer
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.servicer import EmbedServicer
-from sensorium.ports import Embedder, Guard, Searcher, Tagger
+from sensorium.gateway.usage.servicer import UsageServicer
+from sensorium.ports import Embedder, Guard, Searcher, Tagger, UsageReader
 from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import dataset_service, embed_service, search_service, tag_service
+from sensorium.rpc.registration import dataset_service, embed_service, search_service, tag_service, usage_service
 from sensorium.rpc.role_guard import OPEN
 from sensorium.rpc.server import RpcServer
 from sensorium.rpc.server_tls import ServerCredentials
@@ -29,6 +30,7 @@ async def served(
     tagger: Tagger | None = None,
     datasets: DatasetPorts | None = None,
     *,
+    usage: UsageReader | None = None,
     guard: Guard = OPEN,
     credentials: ServerCredentials | None = None,
 ) -> AsyncIterator[str]:
@@ -39,6 +41,7 @@ async def served(
         embed_service(embed, ()),
         search_service(search, ()),
         tag_service(tag, ()),
+        usage_service(UsageServicer(usage or MemoryUsage())),
         dataset_service(DatasetServicer(datasets) if datasets else DatasetServiceServicer(), ()),
     ]
     settings = GrpcSettings(port=0, drain_seconds=0)

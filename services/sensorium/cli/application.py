@@ -23,6 +23,7 @@ from sensorium.cli import (
     tag,
     train,
     up,
+    usage,
 )
 from sensorium.cli.failures import EXPLAINED
 from sensorium.cli.options import Address, ApiKey, Before, Json, Timeout, TlsCa, Workspace
@@ -86,3 +87,4 @@ connections.register(app)
 models.register(app)
 train.register(app)
 keys.register(app)
+usage.register(app)

@@ -39,6 +39,14 @@ class RoleOfProcess(StrEnum):
     DATASET = "dataset"
 
 
+class UsagePeriodName(StrEnum):
+    """Into which periods usage is added up (sensorium.model.usage.UsagePeriod)."""
+
+    WHOLE = "whole"
+    HOUR = "hour"
+    DAY = "day"
+
+
 class KeyRoleName(StrEnum):
     """What a key may do (sensorium.model.access.KeyRole)."""
 

@@ -22,4 +22,6 @@ def key_record(key: "Key", now: datetime) -> dict[str, object]:
         "create_time": key.create_time,
         "expire_time": spec.expire_time,
         "revoke_time": key.revoke_time,
+        "generation": key.generation,
+        "previous_until": key.previous_until,
     }

@@ -1,17 +1,17 @@
-"""`sensorium key`: make, list and revoke the keys of a gateway, and show what clients sign with."""
+"""`sensorium key`: make, list, rotate and revoke the keys of a gateway, and show what clients sign with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sensorium.cli.choices import KeyRoleName
+from sensorium.cli.moments import duration, moment
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
-from sensorium.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from sensorium.gateway.keys.store import KeyStore
@@ -38,9 +38,8 @@ Collections = Annotated[
 ]
 Requests = Annotated[int, typer.Option(min=0, help="Requests that it has each minute; 0 for any number.")]
 Tokens = Annotated[int, typer.Option(min=0, help="Tokens that it has each minute; 0 for any number.")]
+Overlap = Annotated[str, typer.Option(metavar="WHILE", help="How long the old secret is good: 0m, 30m, 12h or 7d.")]
 DataDir = Annotated[Path | None, typer.Option(help="The gateway's data directory.", show_default=".data")]
-
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 group = typer.Typer(no_args_is_help=True)
 
@@ -73,7 +72,7 @@ def create(
     spec = KeySpec(
         name,
         KeyRole(role),
-        expire_time=_moment(expires) if expires else None,
+        expire_time=moment(expires, "--expires") if expires else None,
         workspace=only_workspace or (session.connection.workspace if collection else ""),
         collections=tuple(collection or ()),
         requests_per_minute=requests_per_minute,
@@ -105,6 +104,22 @@ def list_(session: Session, data_dir: DataDir = None) -> None:
 
 @group.command()
 @command
+def rotate(session: Session, key: KeyId, overlap: Overlap = "24h", data_dir: DataDir = None) -> None:
+    """Give a key another secret, and print it once. All else about the key stays, what it has consumed too.
+
+    The secret that it had goes on working for a while, so that callers can change over one by one.
+
+    [green]sensorium key rotate 0123456789ab --overlap 7d[/]
+    """
+    with _opened(data_dir) as store:
+        rotated, secret = store.rotate(key, duration(overlap, "--overlap"))
+    shown = {"id": rotated.id, "secret": secret.text, "previous_until": rotated.previous_until}
+    session.output.show(shown, secret.text)
+    session.output.say(f"the new secret of the key {key}; it is not shown again")
+
+
+@group.command()
+@command
 def revoke(session: Session, key: KeyId, data_dir: DataDir = None) -> None:
     """Let a key be of no use any more. A running gateway refuses it within a second.
 
@@ -129,9 +144,10 @@ def access(session: Session, key: KeyId, data_dir: DataDir = None) -> None:
     from sensorium.gateway.keys.master import master_secret
 
     with _opened(data_dir) as store:
-        if key not in {stored.key.id for stored in store.all()}:
-            raise NotFound(f"there is no key {key!r}", field="key", metadata={"resource": key})
-    secret = master_secret(settings(data_dir=data_dir).data_dir).signing_secret(key)
+        found = next((stored.key for stored in store.all() if stored.key.id == key), None)
+    if found is None:
+        raise NotFound(f"there is no key {key!r}", field="key", metadata={"resource": key})
+    secret = master_secret(settings(data_dir=data_dir).data_dir).signing_secret(key, found.generation)
     session.output.show({"access_key": key, "secret_key": secret}, f"{key}\n{secret}")
 
 
@@ -144,18 +160,6 @@ def _opened(data_dir: Path | None) -> "Iterator[KeyStore]":
         yield store
 
 
-def _moment(when: str) -> datetime:
-    """Read `90d` as the moment 90 days from now, or a moment in ISO 8601, in UTC unless it says otherwise."""
-    count, unit = when[:-1], _UNITS.get(when[-1:])
-    try:
-        if unit and count.isdecimal():
-            return datetime.now(UTC) + int(count) * unit
-        moment = datetime.fromisoformat(when)
-    except (ValueError, OverflowError):
-        raise InvalidArgument(f"--expires {when!r} is neither like 30m, 12h or 90d nor a date in ISO 8601") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group, name="key", help="Make, list and revoke keys.")
+    app.add_typer(group, name="key", help="Make, list, rotate and revoke keys.")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sensorium.model.job import CollectionJob, Snapshot
     from sensorium.model.key import Key
     from sensorium.model.tagging import TagDefinition
+    from sensorium.model.usage import UsageRecord
 
 TEXT_WIDTH = 60
 
@@ -152,6 +153,23 @@ def keys_table(keys: "Iterable[Key]", now: datetime) -> "Table":
             "\n".join(f"{rate:,} {unit}" for unit, rate in rates.items() if rate),
             key.create_time.date().isoformat(),
             spec.expire_time.date().isoformat() if spec.expire_time else "",
+        )
+    return table
+
+
+def usage_table(records: "Iterable[UsageRecord]") -> "Table":
+    """Return what was consumed, each modality in the unit of its model."""
+    table = _table("from", "workspace", "key", "model", "calls", "tokens", "consumed")
+    for each in records:
+        _add(
+            table,
+            f"{each.start:%Y-%m-%d %H:%M}",
+            each.workspace,
+            each.key_id or "(none)",
+            each.model,
+            f"{each.call_count:,}",
+            f"{each.usage.token_count:,}",
+            "\n".join(f"{part.measure:,g} {part.modality}" for part in each.usage.modalities),
         )
     return table
 

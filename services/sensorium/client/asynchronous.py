@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +49,7 @@ from sensorium.model.embedding import (
 from sensorium.model.names import DEFAULT_WORKSPACE, AliasName, CollectionName, TagDefinitionName, check_id
 from sensorium.model.search import Page, SearchPlan, SearchResponse, Selection, TagFilter
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest
+from sensorium.model.usage import ANY_WORKSPACE, UsagePeriod, UsageQuery, UsageRecord
 from sensorium.model.vector import DType, Metric
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
@@ -115,6 +117,39 @@ class AsyncClient(JobMethods):
     ) -> None:
         self._opened = None
         await self._resources.aclose()
+
+    # --- Usage ------------------------------------------------------------------------------------------------------
+
+    def usage(
+        self,
+        *,
+        key: str | None = None,
+        model: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+        period: UsagePeriod | str = UsagePeriod.WHOLE,
+        all_workspaces: bool = False,
+    ) -> AsyncIterator[UsageRecord]:
+        """Yield what was consumed in hours from `start` to `end`, by time, workspace, key and model.
+
+        Args:
+            key: The id of the only key that counts; None for all, empty for callers who showed none.
+            model: The only model that counts; empty for all.
+            start: The first hour; None for all.
+            end: The hour before which it ends; None for all.
+            period: Whether it is added up by `hour`, by `day` or over the whole time.
+            all_workspaces: Whether the usage of every workspace counts.
+
+        Raises:
+            PermissionDenied: The key is no admin's, or not for that workspace.
+        """
+        workspace = ANY_WORKSPACE if all_workspaces else self._workspace
+        query = UsageQuery(workspace, key, model, start, end, UsagePeriod(period))
+
+        async def page(token: str) -> Page[UsageRecord]:
+            return await self._call(lambda: self._backends.usage.list_usage(query, PAGE_SIZE, token))
+
+        return each_of(page)
 
     # --- Embedding --------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from sensorium.dataset import client as dataset
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed import client as embed
 from sensorium.errors import InvalidArgument
-from sensorium.ports import Embedder, Searcher, Tagger
+from sensorium.gateway.usage import client as usage
+from sensorium.ports import Embedder, Searcher, Tagger, UsageReader
 from sensorium.rpc.channel import open_channel
 from sensorium.rpc.channel_tls import channel_credentials
 from sensorium.search import client as search
@@ -33,6 +34,7 @@ class Backends:
     searcher: Searcher
     tagger: Tagger
     datasets: DatasetPorts
+    usage: UsageReader
 
 
 @asynccontextmanager
@@ -44,7 +46,7 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
         InvalidArgument: The key holds what no header can.
     """
     headers = {"authorization": f"Bearer {_sendable(endpoint.api_key)}"} if endpoint.api_key else {}
-    repeatable = {**embed.REPEATABLE, **search.REPEATABLE, **tag.REPEATABLE, **dataset.REPEATABLE}
+    repeatable = {**embed.REPEATABLE, **search.REPEATABLE, **tag.REPEATABLE, **dataset.REPEATABLE, **usage.REPEATABLE}
     credentials = channel_credentials(endpoint.tls_ca) if endpoint.tls_ca else None
     async with open_channel(
         endpoint.address, repeatable=repeatable, credentials=credentials, headers=headers
@@ -54,6 +56,7 @@ async def connect(endpoint: Endpoint) -> AsyncIterator[Backends]:
             search.SearchClient(channel),
             tag.TagClient(channel),
             dataset.dataset_clients(channel),
+            usage.UsageClient(channel),
         )
 
 

@@ -89,6 +89,7 @@ class Client:
         finally:
             thread.stop()
 
+    usage = _iterated(AsyncClient.usage)
     models = _waited(AsyncClient.models)
     model = _waited(AsyncClient.model)
     embed = _waited(AsyncClient.embed)

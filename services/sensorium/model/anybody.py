@@ -13,6 +13,11 @@ class Anybody:
         return ""
 
     @property
+    def generations(self) -> tuple[int, ...]:
+        """None."""
+        return ()
+
+    @property
     def workspace(self) -> str:
         """The default."""
         return DEFAULT_WORKSPACE

@@ -75,12 +75,16 @@ class Key:
         spec: What it was made with.
         create_time: When it was made.
         revoke_time: When it was revoked; None when it was not.
+        generation: How often its secret was replaced.
+        previous_until: Until when the secret before is good too; None when there is none.
     """
 
     id: str
     spec: KeySpec
     create_time: datetime
     revoke_time: datetime | None = None
+    generation: int = 0
+    previous_until: datetime | None = None
 
     def state(self, now: datetime) -> KeyState:
         """Return whether it is good at the moment `now`."""

@@ -6,7 +6,13 @@ from functools import partial
 
 from grpc import aio
 
-from sensorium.v1 import dataset_service_pb2_grpc, embed_service_pb2_grpc, search_service_pb2_grpc, tag_service_pb2_grpc
+from sensorium.v1 import (
+    dataset_service_pb2_grpc,
+    embed_service_pb2_grpc,
+    search_service_pb2_grpc,
+    tag_service_pb2_grpc,
+    usage_service_pb2_grpc,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +53,9 @@ def dataset_service(servicer: dataset_service_pb2_grpc.DatasetServiceServicer, n
     """Return DatasetService as `servicer` serves it."""
     add = partial(dataset_service_pb2_grpc.add_DatasetServiceServicer_to_server, servicer)
     return Registration("sensorium.v1.DatasetService", add, needs)
+
+
+def usage_service(servicer: usage_service_pb2_grpc.UsageServiceServicer) -> Registration:
+    """Return UsageService as `servicer` serves it; it needs nothing but its file."""
+    add = partial(usage_service_pb2_grpc.add_UsageServiceServicer_to_server, servicer)
+    return Registration("sensorium.v1.UsageService", add)

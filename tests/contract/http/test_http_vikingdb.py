@@ -200,6 +200,21 @@ async def test_secrets_of_other_keys_and_of_no_key_are_refused(served: Front, ke
     assert (await served.post(V2, BODY)).status == 401
 
 
+async def test_a_rotated_key_signs_with_either_secret_until_the_old_one_ends(
+    served: Front, key: Key, keys: Keys
+) -> None:
+    old = secret_of(served, key)
+    rotated = keys.cli.rotate(key.id, timedelta(hours=1))[0]
+    new = master_secret(served.folder).signing_secret(key.id, rotated.generation)
+    assert (await send_signed(served, new, key)).status == 401  # Not yet read.
+    keys.ring.read()
+    assert rotated.previous_until is not None
+    keys.calendar.today = rotated.previous_until - timedelta(seconds=1)
+    assert [(await send_signed(served, each, key)).status for each in (old, new)] == [200, 200]
+    keys.calendar.today = rotated.previous_until
+    assert [(await send_signed(served, each, key)).status for each in (old, new)] == [401, 200]
+
+
 async def test_a_forged_signature_costs_the_key_nothing(keys: Keys) -> None:
     key = keys.make(requests_per_minute=1)[0]
     async with front(guard=KeyGuard(keys.ring, local=True)) as served:

@@ -30,7 +30,7 @@ def mesh(tmp_path: Path) -> MemoryMesh:
             async with embedded_search(tmp_path / "data", settings) as service:
                 searcher = EmbeddingSearcher(self.embedder, service, Limits.of(settings))
                 async with Reembedding(self.embedder, searcher, poll_seconds=0.01):
-                    yield Backends(self.embedder, searcher, self.tagger, self.datasets)
+                    yield Backends(self.embedder, searcher, self.tagger, self.datasets, self.usage)
 
     return DurableMesh()
 

@@ -100,3 +100,21 @@ def test_what_clients_sign_with_belongs_to_the_key_and_stays(key: Any) -> None:
     other = key("create", "other", "--json").documents()[0]
     assert key("access", other["id"], "--json").documents()[0]["secret_key"] != shown["secret_key"]
     assert key("access", "000000000000").status != 0
+
+
+def test_rotating_prints_another_secret_of_the_same_key(key: Any) -> None:
+    (made,) = key("create", "shop", "--json").documents()
+    signs = key("access", made["id"]).out
+    (rotated,) = key("rotate", made["id"], "--overlap", "7d", "--json").documents()
+    assert (rotated["id"], rotated["secret"] == made["secret"]) == (made["id"], False)
+    (listed,) = key("list", "--json").documents()
+    assert (listed["generation"], listed["previous_until"]) == (1, rotated["previous_until"])
+    assert key("access", made["id"]).out != signs
+    assert Secret.read(key("rotate", made["id"]).out.strip())
+
+
+@pytest.mark.parametrize("overlap", ["", "7", "-1d", "soon", "99999999999d", "9999d"])
+def test_an_overlap_that_is_none_is_refused(key: Any, overlap: str) -> None:
+    (made,) = key("create", "shop", "--json").documents()
+    failed = key("rotate", made["id"], "--overlap", overlap)
+    assert (failed.status, "--overlap" in failed.err) == (2, True)

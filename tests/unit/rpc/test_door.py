@@ -27,6 +27,7 @@ class Recorder(Guard, Permit):
 
     bounded: bool = True  # type: ignore[misc]
     key_id: str = "0123456789ab"  # type: ignore[misc]
+    generations: tuple[int, ...] = (0,)  # type: ignore[misc]
     closed: bool = True  # type: ignore[misc]
     remedy: str = ""  # type: ignore[misc]
     asked: list[tuple[Named, int]] = field(default_factory=list)

@@ -6,6 +6,7 @@ The form is that of AWS's version 4 with Volcengine's own headers and names; see
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote
@@ -65,15 +66,14 @@ class Signature:
             raise Unauthenticated("the day of the credential is not that of `x-date`")
         return signed
 
-    def check(self, arrival: Arrival, body: bytes, secret: str) -> None:
-        """Raise Unauthenticated when `secret` signs this request otherwise, or not all that must be signed."""
+    def check(self, arrival: Arrival, body: bytes, secrets: Sequence[str]) -> None:
+        """Raise Unauthenticated when none of `secrets` signs this request so, or not all is signed that must be."""
         digest = hashlib.sha256(body).hexdigest()
         if not {"x-date", "x-content-sha256"} <= set(self.headers):
             raise Unauthenticated("x-date and x-content-sha256 must be signed")
         if not hmac.compare_digest(arrival.headers.get("x-content-sha256", "").encode("latin-1"), digest.encode()):
             raise Unauthenticated("`x-content-sha256` is not the hash of the body")
-        expected = sign(arrival, self, digest, secret)
-        if not hmac.compare_digest(expected, self.value):
+        if not any(hmac.compare_digest(sign(arrival, self, digest, secret), self.value) for secret in secrets):
             raise Unauthenticated("the signature is not that of the request and its secret key")
 
 

@@ -49,7 +49,8 @@ class SignedCredentials:
         if claim.access_key != permit.key_id:
             raise Unauthenticated("the signature is another key's")
         claim.check_time(arrival, self._now(), self._skew_seconds)
-        claim.check(arrival, body, self._secret.signing_secret(permit.key_id))
+        secrets = [self._secret.signing_secret(permit.key_id, generation) for generation in permit.generations]
+        claim.check(arrival, body, secrets)
 
 
 def _is_token(shown: str) -> bool:

@@ -101,6 +101,11 @@ class KeyPermit(Permit):
         return self._held.key.id
 
     @property
+    def generations(self) -> tuple[int, ...]:
+        """Those of its secret that are good now, the latest first."""
+        return self._ring.generations(self._held.key.id)
+
+    @property
     def workspace(self) -> str:
         """The only one that the key reaches, or else the default."""
         return self._held.key.spec.workspace or DEFAULT_WORKSPACE

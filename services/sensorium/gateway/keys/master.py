@@ -25,9 +25,10 @@ class MasterSecret:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
 
-    def signing_secret(self, key_id: str) -> str:
-        """Return the secret key that belongs to a key's id, for clients that sign instead of showing their key."""
-        return self.derive("signing secret", key_id).hex()
+    def signing_secret(self, key_id: str, generation: int = 0) -> str:
+        """Return the secret key of a key, for clients that sign instead of showing it; each generation has its own."""
+        replaced = (str(generation),) if generation else ()
+        return self.derive("signing secret", key_id, *replaced).hex()
 
     def derive(self, purpose: str, *parts: str) -> bytes:
         """Return the 32 bytes for `purpose` and what it is about; parts may hold anything but NUL."""

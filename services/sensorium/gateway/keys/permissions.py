@@ -1,8 +1,8 @@
 """What every method needs of a key: the one place where that is declared.
 
 `read` looks, embeds, tags and searches; `write` changes documents, collections, tag definitions and datasets, and runs
-their jobs; `admin` also deletes collections, datasets and all that stands for one, starts long work on collections, and
-keeps connections. A method that is not here is for `admin` alone.
+their jobs; `admin` also deletes collections, datasets and all that stands for one, starts long work on collections,
+keeps connections and sees what all keys consumed. A method that is not here is for `admin` alone.
 """
 
 from collections.abc import Mapping
@@ -110,11 +110,16 @@ _DATASET = {
     "DeleteConnection": Rule(ADMIN, shared=NAME, whole=True),
     "ValidateConnection": Rule(ADMIN, shared=PARENT, whole=True),
 }
+_USAGE = {
+    # Of all keys of a workspace; `workspaces/-` is a workspace that no bound key reaches.
+    "ListUsage": Rule(ADMIN, shared=PARENT, whole=True),
+}
 RULES: Mapping[str, Rule] = {
     **{f"/sensorium.v1.EmbedService/{method}": rule for method, rule in _EMBED.items()},
     **{f"/sensorium.v1.SearchService/{method}": rule for method, rule in _SEARCH.items()},
     **{f"/sensorium.v1.TagService/{method}": rule for method, rule in _TAG.items()},
     **{f"/sensorium.v1.DatasetService/{method}": rule for method, rule in _DATASET.items()},
+    **{f"/sensorium.v1.UsageService/{method}": rule for method, rule in _USAGE.items()},
     # Reflection tells what the contracts are, which are no secret; a key shows that somebody may ask at all.
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Rule(READ),
 }

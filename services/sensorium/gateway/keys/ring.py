@@ -18,7 +18,6 @@ from sensorium.model.key import Key, KeyState
 Now = Callable[[], datetime]
 
 _log = structlog.get_logger(__name__)
-_NOBODY = bytes(32)
 
 
 def _utc_now() -> datetime:
@@ -27,11 +26,21 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class HeldKey:
-    """A key in memory, and what it has left."""
+    """A key in memory by one of its secrets, and what it has left, which its secrets share.
+
+    Attributes:
+        key: The key.
+        meter: What it has left.
+        digest: The hash of the secret.
+        generation: How many secrets it had before this one.
+        until: Until when the secret is good; None for as long as the key.
+    """
 
     key: Key
     meter: Meter
     digest: bytes = field(repr=False)
+    generation: int = 0
+    until: datetime | None = None
 
 
 class KeyRing:
@@ -47,7 +56,7 @@ class KeyRing:
         self._store = store
         self._clock = clock
         self._now = now
-        self._held: dict[str, HeldKey] = {}
+        self._held: dict[str, tuple[HeldKey, ...]] = {}  # By id; the latest secret first.
         self._version = -1
 
     def __bool__(self) -> bool:
@@ -61,26 +70,34 @@ class KeyRing:
             Unauthenticated: It is none, or the key was revoked or has expired.
         """
         secret = Secret.read(shown)
-        held = self._held.get(secret.key_id) if secret else None
-        if secret is None or not secret.matches(held.digest if held else _NOBODY) or held is None:
+        known = self._held.get(secret.key_id, ()) if secret else ()
+        held = next((each for each in known if secret and secret.matches(each.digest)), None)
+        if held is None:
             raise Unauthenticated("the key is not one of this mesh")
         self.check(held)
         return held
 
     def named(self, key_id: str) -> HeldKey:
         """Return the key of an id, which proves nothing. Raises Unauthenticated: there is none, or it is no good."""
-        held = self._held.get(key_id)
-        if held is None:
+        known = self._held.get(key_id)
+        if not known:
             raise Unauthenticated("the key is not one of this mesh")
-        self.check(held)
-        return held
+        self.check(known[0])
+        return known[0]
+
+    def generations(self, key_id: str) -> tuple[int, ...]:
+        """Return the generations of a key whose secrets are good now, the latest first."""
+        now = self._now()
+        return tuple(each.generation for each in self._held.get(key_id, ()) if _lasts(each, now))
 
     def check(self, held: HeldKey) -> None:
-        """Raise Unauthenticated when a key that was found before is no good any more."""
-        key = self._held.get(held.key.id, held).key
-        state = key.state(self._now())
+        """Raise Unauthenticated when a key that was found before is no good any more, or its secret is not."""
+        known, now = self._held.get(held.key.id, (held,)), self._now()
+        state = known[0].key.state(now)
         if state is not KeyState.ACTIVE:
-            raise Unauthenticated(f"the key {key.id} is {state}")
+            raise Unauthenticated(f"the key {held.key.id} is {state}")
+        if not any(each.generation == held.generation and _lasts(each, now) for each in known):
+            raise Unauthenticated(f"the key {held.key.id} has another secret now")
 
     def read(self) -> bool:
         """Bring the ring level with the store, and return whether that changed; what was used up stays so. Blocks."""
@@ -109,13 +126,20 @@ class KeyRing:
 
     def _counts(self) -> dict[str, int]:
         now = self._now()
-        states = [held.key.state(now) for held in self._held.values()]
+        states = [known[0].key.state(now) for known in self._held.values()]
         return {state.value: states.count(state) for state in KeyState}
 
-    def _hold(self, stored: StoredKey) -> HeldKey:
-        before = self._held.get(stored.key.id)
-        meter = before.meter if before else Meter(stored.key.spec, self._clock)
-        return HeldKey(stored.key, meter, stored.digest)
+    def _hold(self, stored: StoredKey) -> tuple[HeldKey, ...]:
+        key, before = stored.key, self._held.get(stored.key.id)
+        meter = before[0].meter if before else Meter(key.spec, self._clock)
+        latest = HeldKey(key, meter, stored.digest, key.generation)
+        if stored.previous_digest is None:
+            return (latest,)
+        return (latest, HeldKey(key, meter, stored.previous_digest, key.generation - 1, key.previous_until))
+
+
+def _lasts(held: HeldKey, now: datetime) -> bool:
+    return held.until is None or now < held.until
 
 
 @contextmanager

@@ -21,9 +21,9 @@ class Secret:
     text: str = field(repr=False)
 
     @staticmethod
-    def mint() -> "Secret":
-        """Return a new one."""
-        key_id = secrets.token_hex(6)
+    def mint(key_id: str = "") -> "Secret":
+        """Return a new one, of a new key unless one is named."""
+        key_id = key_id or secrets.token_hex(6)
         return Secret(key_id, f"sk-{key_id}-{secrets.token_urlsafe(32)}")
 
     @staticmethod

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -12,11 +12,11 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from sensorium.errors import DataLoss, NotFound, Unavailable
+from sensorium.errors import DataLoss, FailedPrecondition, NotFound, Reason, Unavailable
 from sensorium.gateway.keys.secret import Secret
 from sensorium.gateway.keys.tables import keys
 from sensorium.model.access import KeyRole
-from sensorium.model.key import Key, KeySpec
+from sensorium.model.key import Key, KeySpec, KeyState
 from sensorium.storage import moments
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
@@ -27,10 +27,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key with the hash of its secret."""
+    """A key with the hash of its secret, and of the one before while that is kept."""
 
     key: Key
     digest: bytes = field(repr=False)
+    previous_digest: bytes | None = field(default=None, repr=False)
 
 
 class KeyStore:
@@ -87,10 +88,31 @@ class KeyStore:
             "tokens_per_minute": spec.tokens_per_minute,
             "create_time": now,
             "expire_time": spec.expire_time and moments.to_micros(spec.expire_time),
+            "generation": 0,
         }
         with self._turn, self._explained(), self._writing.begin() as connection:
             connection.execute(insert(keys).values(row))
         return Key(secret.key_id, spec, moments.from_micros(now)), secret
+
+    def rotate(self, key_id: str, overlap: timedelta) -> tuple[Key, Secret]:
+        """Replace the secret of a key; the one that it had is good for `overlap` yet, those before it no more.
+
+        Raises:
+            NotFound: There is no such key.
+            FailedPrecondition: STATE_UNFIT: it is revoked or has expired.
+        """
+        secret, now = Secret.mint(key_id), moments.now()
+        with self._turn, self._explained(), self._writing.begin() as connection:
+            before = _stored(_row(connection, key_id))
+            _check_active(before.key, moments.from_micros(now))
+            replaced = {
+                "digest": secret.digest(),
+                "generation": before.key.generation + 1,
+                "previous_digest": before.digest,
+                "previous_until": now + overlap // moments.MICROSECOND,
+            }
+            connection.execute(update(keys).where(keys.c.id == key_id).values(replaced))
+            return _stored(_row(connection, key_id)).key, secret
 
     def revoke(self, key_id: str) -> Key:
         """Let a key be of no use any more; the first time counts. It stays in the list. Raises NotFound."""
@@ -98,10 +120,7 @@ class KeyStore:
             connection.execute(
                 update(keys).where(keys.c.id == key_id, keys.c.revoke_time.is_(None)).values(revoke_time=moments.now())
             )
-            row = connection.execute(select(keys).where(keys.c.id == key_id)).one_or_none()
-        if row is None:
-            raise NotFound(f"there is no key {key_id!r}", field="key", metadata={"resource": key_id})
-        return _stored(row).key
+            return _stored(_row(connection, key_id)).key
 
     def all(self) -> Sequence[StoredKey]:
         """Return every key, the revoked and the expired too, in the order of their making."""
@@ -126,6 +145,21 @@ class KeyStore:
             raise Unavailable(f"{self._file}: {error}", metadata={"backend": "key store"}) from error
 
 
+def _row(connection: Connection, key_id: str) -> Row[Any]:
+    """Return the row of a key. Raises NotFound."""
+    row = connection.execute(select(keys).where(keys.c.id == key_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no key {key_id!r}", field="key", metadata={"resource": key_id})
+    return row
+
+
+def _check_active(key: Key, now: datetime) -> None:
+    state = key.state(now)
+    if state is not KeyState.ACTIVE:
+        message = f"the key {key.id} is {state}: make another"
+        raise FailedPrecondition(message, reason=Reason.STATE_UNFIT, field="key", metadata={"state": state.value})
+
+
 def _stored(row: Row[Any]) -> StoredKey:
     spec = KeySpec(
         name=row.name,
@@ -136,7 +170,15 @@ def _stored(row: Row[Any]) -> StoredKey:
         requests_per_minute=row.requests_per_minute,
         tokens_per_minute=row.tokens_per_minute,
     )
-    return StoredKey(Key(row.id, spec, moments.from_micros(row.create_time), _moment(row.revoke_time)), row.digest)
+    key = Key(
+        id=row.id,
+        spec=spec,
+        create_time=moments.from_micros(row.create_time),
+        revoke_time=_moment(row.revoke_time),
+        generation=row.generation,
+        previous_until=_moment(row.previous_until),
+    )
+    return StoredKey(key, row.digest, row.previous_digest)
 
 
 def _moment(micros: int | None) -> datetime | None:

@@ -20,4 +20,7 @@ keys = Table(
     Column("create_time", Int64, nullable=False),
     Column("expire_time", Int64),
     Column("revoke_time", Int64),
+    Column("generation", Integer, nullable=False),
+    Column("previous_digest", LargeBinary),
+    Column("previous_until", Int64),
 )

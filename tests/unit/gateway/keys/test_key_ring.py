@@ -62,6 +62,42 @@ def test_a_key_ends_at_its_time(keys: Keys) -> None:
     assert refused(keys, secret.text) == f"the key {key.id} is expired"
 
 
+def test_a_secret_that_was_replaced_lasts_as_long_as_it_was_given(keys: Keys) -> None:
+    key, old = keys.make()
+    streaming = keys.ring.find(old.text)
+    rotated, new = keys.cli.rotate(key.id, timedelta(hours=1))
+    keys.ring.read()
+    assert rotated.previous_until is not None
+    keys.calendar.today = rotated.previous_until - timedelta(seconds=1)
+    assert keys.ring.find(old.text).meter is keys.ring.find(new.text).meter
+    assert keys.ring.generations(key.id) == (1, 0)
+    keys.ring.check(streaming)
+    keys.calendar.today = rotated.previous_until
+    assert refused(keys, old.text) == f"the key {key.id} has another secret now"
+    with pytest.raises(Unauthenticated, match="another secret"):
+        keys.ring.check(streaming)
+    assert keys.ring.find(new.text).generation == 1
+    assert keys.ring.generations(key.id) == (1,)
+
+
+def test_a_second_replacement_ends_the_first_secret_at_once(keys: Keys) -> None:
+    key, first = keys.make()
+    _, second = keys.cli.rotate(key.id, timedelta(days=1))
+    _, third = keys.cli.rotate(key.id, timedelta(days=1))
+    keys.ring.read()
+    refused(keys, first.text)
+    assert [keys.ring.find(each.text).generation for each in (third, second)] == [2, 1]
+
+
+def test_revoking_a_key_ends_all_its_secrets(keys: Keys) -> None:
+    key, old = keys.make()
+    _, new = keys.cli.rotate(key.id, timedelta(days=1))
+    keys.cli.revoke(key.id)
+    keys.ring.read()
+    for secret in (old, new):
+        assert refused(keys, secret.text) == f"the key {key.id} is revoked"
+
+
 def test_a_ring_without_any_key_is_empty_and_one_with_a_revoked_key_is_not(keys: Keys) -> None:
     assert not keys.ring
     key, _ = keys.make()

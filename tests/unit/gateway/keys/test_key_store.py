@@ -1,7 +1,7 @@
 """Keys are kept without their secrets, for whoever opens the file."""
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from key_ring import Keys
 
-from sensorium.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from sensorium.errors import DataLoss, FailedPrecondition, InvalidArgument, NotFound, Reason, Unavailable
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
 from sensorium.gateway.keys.tables import metadata
 from sensorium.model.access import KeyRole
@@ -52,6 +52,28 @@ def test_a_revoked_key_stays_in_the_list_with_the_first_time(keys: Keys) -> None
     assert first.revoke_time
     assert keys.cli.revoke(key.id) == first
     assert [stored.key for stored in keys.cli.all()] == [first]
+
+
+def test_a_rotated_key_keeps_all_but_its_secret(keys: Keys) -> None:
+    key, old = keys.cli.create(SPEC)
+    rotated, new = keys.cli.rotate(key.id, timedelta(hours=1))
+    (stored,) = keys.cli.all()
+    assert (rotated.id, rotated.spec, rotated.create_time, rotated.generation) == (key.id, SPEC, key.create_time, 1)
+    assert (new.key_id, new.text == old.text) == (key.id, False)
+    assert new.matches(stored.digest)
+    assert stored.previous_digest is not None
+    assert old.matches(stored.previous_digest)
+    assert stored.key == rotated
+
+
+def test_a_key_that_is_no_good_or_not_there_is_not_rotated(keys: Keys) -> None:
+    key, _ = keys.make()
+    keys.cli.revoke(key.id)
+    with pytest.raises(FailedPrecondition) as raised:
+        keys.cli.rotate(key.id, timedelta())
+    assert (raised.value.reason, raised.value.metadata) == (Reason.STATE_UNFIT, {"state": "revoked"})
+    with pytest.raises(NotFound, match="no key"):
+        keys.cli.rotate("0" * 12, timedelta())
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(keys: Keys) -> None:

@@ -1,0 +1,1 @@
+"""What keys have consumed of which models: counted in memory, kept in a file, told to whoever may know."""
