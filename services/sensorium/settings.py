@@ -247,6 +247,8 @@ class DatasetSettings(Section):
 
     target: str = Field("", description="Address of a remote dataset service; empty runs it in this process.")
     roots: tuple[Path, ...] = Field((), description="Folders that local connections and `file:` URIs may be in.")
+    export_roots: tuple[Path, ...] = Field((), description="Folders that exports may write in; apart from the above.")
+    max_logical_files: int = Field(3_000_000, description="Files of one export to a logical version.")
     max_page_size: int = Field(1000, description="Items of one page; more is taken as this.")
     max_display_name_chars: int = Field(256, description="Characters of a display name, and of a model's name.")
     max_description_chars: int = Field(2048, description="Characters of a description or a comment.")

@@ -29,7 +29,8 @@ class MeshProcess:
         settings = {
             "SENSORIUM_DATA_DIR": str(folder / "data"),
             "SENSORIUM_TRITON__MODEL_REPOSITORY": str(ROOT / "model_repository"),
-            "SENSORIUM_DATASET__ROOTS": json.dumps([str(ROOT / "samples")]),
+            "SENSORIUM_DATASET__ROOTS": json.dumps([str(ROOT / "samples"), str(ROOT / "build")]),
+            "SENSORIUM_DATASET__EXPORT_ROOTS": json.dumps([str(ROOT / "build")]),
             "SENSORIUM_GRPC__PORT": "0",
             "SENSORIUM_HTTP__PORT": "0",
             "SENSORIUM_TELEMETRY__LOG_FORMAT": "json",

@@ -1,24 +1,15 @@
 """`sensorium dataset`: make datasets, fill, tag and index them by jobs, and look at their files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sensorium.cli.job_progress import followed
+from sensorium.cli import exports
+from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, Incremental, Name, Version, started
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
 
-if TYPE_CHECKING:
-    from sensorium.model.dataset_job import Work
-
-Name = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's id.", show_default=False)]
-Version = Annotated[int, typer.Option(min=0, help="The number of the version; 0 means the latest.")]
-Filter = Annotated[str, typer.Option(help="Only files that satisfy this filter (docs/datasets.md).")]
-Incremental = Annotated[bool, typer.Option("--incremental", help="Only files that changed or have not succeeded yet.")]
-Concurrency = Annotated[int, typer.Option(min=0, max=64, help="Batches at work at once; 0 means the server's default.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and start nothing.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")]
 Uri = Annotated[str, typer.Option(help="Where the files are: a folder, file://…, s3://… or oss://….")]
 Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
 About = Annotated[str, typer.Option("--description", help="What it is for.")]
@@ -31,7 +22,15 @@ group = typer.Typer(no_args_is_help=True)
 
 @group.command()
 @command
-def create(session: Session, dataset: Name, uri: Uri = "", connection: Storage = "", description: About = "") -> None:
+def create(
+    session: Session,
+    dataset: Name,
+    uri: Uri = "",
+    connection: Storage = "",
+    description: About = "",
+    *,
+    logical: Annotated[bool, typer.Option("--logical", help="It gets its files by exports of others.")] = False,
+) -> None:
     """Create a dataset over the files of a folder or prefix.
 
     [green]sensorium dataset create road --uri /srv/pictures[/]
@@ -39,7 +38,7 @@ def create(session: Session, dataset: Name, uri: Uri = "", connection: Storage =
     if uri and "://" not in uri and not connection:
         uri = str(Path(uri).resolve())
     with session.client() as client:
-        made = client.datasets.create(dataset, uri=uri, connection=connection, description=description)
+        made = client.datasets.create(dataset, uri=uri, connection=connection, description=description, logical=logical)
     session.output.show(made, f"created {made.name}")
 
 
@@ -100,7 +99,7 @@ def import_(
     from sensorium.model.dataset_job import ImportWork
 
     work = ImportWork(prefix, tuple(include or ()), tuple(exclude or ()))
-    _start(session, dataset, work, version, detach=detach)
+    started(session, dataset, work, version, detach=detach)
 
 
 @group.command()
@@ -128,7 +127,7 @@ def tag(
     name = definition_name(definition, session.connection.workspace)
     work = TagWork(name, selection=FileSelection(filter=filter))
     options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
-    _start(session, dataset, work, version, concurrency, **options)
+    started(session, dataset, work, version, concurrency, **options)
 
 
 @group.command()
@@ -154,7 +153,7 @@ def index(
 
     work = IndexWork(model, FileSelection(filter=filter))
     options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
-    _start(session, dataset, work, version, concurrency, **options)
+    started(session, dataset, work, version, concurrency, **options)
 
 
 @group.command()
@@ -168,7 +167,7 @@ def revert(session: Session, dataset: Name, job: Annotated[str, typer.Argument(m
     from sensorium.model.dataset_names import JobName
 
     name = JobName.parse(job, "job")
-    _start(session, dataset, RevertTagsWork(name), 0)
+    started(session, dataset, RevertTagsWork(name), 0)
 
 
 @group.command()
@@ -235,30 +234,5 @@ def edit(
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    exports.register(group)
     app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")
-
-
-def _start(
-    session: Session,
-    dataset: str,
-    work: "Work",
-    version: int,
-    concurrency: int = 0,
-    *,
-    incremental: bool = False,
-    dry_run: bool = False,
-    detach: bool = False,
-) -> None:
-    """Start a job, and follow it with a bar unless told otherwise."""
-    from sensorium.cli.dataset_tables import job_line, plan_line
-
-    with session.client() as client:
-        job = client.datasets.start(
-            dataset, work, version, incremental=incremental, concurrency=concurrency, dry_run=dry_run
-        )
-        if dry_run:
-            session.output.show(job, plan_line(job))
-        elif detach:
-            session.output.show(job, job_line(job))
-        else:
-            followed(session, client, str(job.name))

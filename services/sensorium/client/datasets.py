@@ -6,7 +6,7 @@ from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
-from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion
+from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
@@ -41,10 +41,16 @@ class AsyncDatasets:
         self._call = call
         self._workspace = workspace
 
-    async def create(self, dataset: str, *, uri: str = "", connection: str = "", description: str = "") -> Dataset:
-        """Create a dataset over the files at `uri`, of a connection or of the server's own folders."""
+    async def create(
+        self, dataset: str, *, uri: str = "", connection: str = "", description: str = "", logical: bool = False
+    ) -> Dataset:
+        """Create a dataset over the files at `uri`, of a connection or of the server's own folders.
+
+        A logical one has no storage of its own: its files come by exports of other datasets.
+        """
         storage = self._connection(connection) if connection else None
-        spec = DatasetSpec(description=description, uri=uri, connection=storage)
+        edition = Edition.LOGICAL if logical else Edition.ADVANCED
+        spec = DatasetSpec(description=description, uri=uri, connection=storage, edition=edition)
         return await self._call(lambda: self._reach().datasets.create_dataset(self._name(dataset), spec))
 
     async def get(self, dataset: str) -> Dataset:

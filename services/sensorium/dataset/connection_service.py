@@ -7,8 +7,9 @@ from pathlib import Path
 from sensorium.dataset import connections
 from sensorium.dataset.checks import check_connection, check_workspace
 from sensorium.dataset.repeats import Repeatable, RequestId
+from sensorium.dataset.storages.file_sink import FileSink
 from sensorium.dataset.storages.file_store import FileStore
-from sensorium.dataset.storages.opening import open_files
+from sensorium.dataset.storages.opening import open_files, open_sink
 from sensorium.dataset.vault import Vault
 from sensorium.errors import InvalidArgument, Reason, SensoriumError, Unimplemented
 from sensorium.model.connection import (
@@ -109,6 +110,10 @@ class ConnectionService:
     async def open_files(self, name: ConnectionName | None, uri: str) -> FileStore:
         """Return the files at `uri` of a storage connection, or of the server's own folders."""
         return open_files(await self.spec_with_secrets(name) if name else None, uri, self.roots)
+
+    async def open_sink(self, name: ConnectionName | None, uri: str) -> FileSink:
+        """Return what writes at `uri` of a storage connection, or into folders that the settings allow."""
+        return open_sink(await self.spec_with_secrets(name) if name else None, uri, self._limits.export_roots)
 
     async def _merged(self, update: ConnectionUpdate) -> ConnectionSpec:
         """Return the connection as it will be."""

@@ -9,7 +9,11 @@ from pathlib import Path
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
 from sensorium.dataset.file_service import FileService
-from sensorium.dataset.jobs.engine import FileWork, JobEngine
+from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
+from sensorium.dataset.jobs.export_import import ExportImport
+from sensorium.dataset.jobs.export_work import Exporting
+from sensorium.dataset.jobs.exporting import StorageExport
+from sensorium.dataset.jobs.filling import LogicalExport
 from sensorium.dataset.jobs.importing import FileImport
 from sensorium.dataset.jobs.indexing import Indexing
 from sensorium.dataset.jobs.reverting import Reverting
@@ -71,9 +75,17 @@ async def embedded_datasets(
             "index": Indexing(store, opened, neighbours.embedder, neighbours.searcher),
             "revert_tags": Reverting(store),
         }
+        exporting = Exporting(
+            store, StorageExport(store, opened, connections), LogicalExport(store, settings.max_logical_files)
+        )
+        scans: dict[str, Scan] = {
+            "import": FileImport(store, opened),
+            "export": exporting,
+            "import_export": ExportImport(store, connections, settings),
+        }
         engine = JobEngine(
             store,
-            {"import": FileImport(store, opened)},
+            scans,
             works,
             signals,
             batch=settings.job_batch,
@@ -84,7 +96,7 @@ async def embedded_datasets(
             runner(data_dir, engine.advance) as running,
             _following(Projector(store, neighbours.searcher, signals)),
         ):
-            jobs = JobService(store, works, running, signals, settings)
+            jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
             yield DatasetPorts(DatasetService(store, settings), connections, FileService(store, settings), jobs)
 

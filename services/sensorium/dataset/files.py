@@ -16,13 +16,15 @@ from sensorium.storage import moments
 # What a file is that nobody has said anything of.
 _NEW: Mapping[str, Any] = {
     "file_create_time": None, "comment": "", "algorithm_tags": [], "user_tags": [], "deleted_tags": [], "tags": [],
-    "index_job": "", "index_of": "",
+    "index_job": "", "index_of": "", "origin_connection": "", "origin_uri": "",
 }  # fmt: skip
 # What a re-import of a file overwrites.
 _FACTS = (
     "file_name", "file_dir", "file_type", "content_type", "size_bytes", "fingerprint", "file_update_time", "width",
     "height", "duration_ms", "attributes", "status", "import_job", "update_time",
 )  # fmt: skip
+# What the import of an export overwrites too.
+_CARRIED = ("file_create_time", "comment", "origin_connection", "origin_uri")
 
 
 def get(sql: Connection, name: FileName, version: int) -> FileRecord:
@@ -75,7 +77,8 @@ def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -
     if fresh:
         sql.execute(insert(files), fresh)
     known_ones = [row for row in rows if row["uri"] in before]
-    changed = [{"changed": before[row["uri"]].key, **{name: row[name] for name in _FACTS}} for row in known_ones]
+    names = [name for name in (*_FACTS, *_CARRIED) if rows and name in rows[0]]
+    changed = [{"changed": before[row["uri"]].key, **{name: row[name] for name in names}} for row in known_ones]
     if changed:
         sql.execute(update(files).where(files.c.key == bindparam("changed")), changed)
     active = [each for each in before.values() if each.status == FileStatus.ACTIVE]

@@ -113,6 +113,9 @@ files = Table(
     # The tokens of names, folders and tags, by the keys of fields, for filters.
     Column("tokens", JSON, nullable=False),
     Column("comment", String, nullable=False),
+    # Where the file is read, in a version without a storage of its own: the connection, and the folder or prefix.
+    Column("origin_connection", String, nullable=False),
+    Column("origin_uri", String, nullable=False),
     Column("status", String, nullable=False),
     # The names of tags, as filters and facets read them; what taggers said in full stands in `taggings`.
     Column("algorithm_tags", JSON, nullable=False),
@@ -211,6 +214,19 @@ job_files = Table(
     Column("error", JSON, nullable=False),
     Column("end_time", Int64),
     Index("job_files_by_state", "job", "state"),
+)
+
+# What an export has written, or the import of one has read, part by part; the next one goes on behind the last.
+export_parts = Table(
+    "export_parts",
+    metadata,
+    Column("job", Int64, ForeignKey("jobs.key", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("path", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("size_bytes", Int64, nullable=False),
+    Column("record_count", Int64, nullable=False),
+    Column("last_key", Int64, nullable=False),
 )
 
 # The files whose search documents must follow, in the order of their changes.

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sensorium.errors import SensoriumError
+from sensorium.model.dataset_export import ExportWork, ImportExportWork
 from sensorium.model.dataset_file import EVERY_FILE, FileSelection
 from sensorium.model.dataset_names import JobName, VersionName
 from sensorium.model.names import TagDefinitionName
@@ -53,7 +54,12 @@ class RevertTagsWork:
     job: JobName
 
 
-Work = ImportWork | TagWork | IndexWork | RevertTagsWork
+Work = ImportWork | TagWork | IndexWork | RevertTagsWork | ExportWork | ImportExportWork
+
+
+def changes_files(work: Work) -> bool:
+    """Return whether work needs a version that is not published."""
+    return not isinstance(work, ExportWork)
 
 
 class JobMode(StrEnum):

@@ -1468,7 +1468,7 @@ class LogicalTarget(_message.Message):
     dataset: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}`, a logical one; required."""
     base_version: _builtins.str
-    """The version to start from, `v1`; empty means the latest."""
+    """The version that is filled, `v1`, which must be a draft; empty means the latest."""
     mode: Global___LogicalTarget.Mode.ValueType
     """What happens to files that are there. Unspecified means MERGE."""
     def __init__(

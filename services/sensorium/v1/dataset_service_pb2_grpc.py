@@ -462,8 +462,8 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateDatasetJob(self, request, context):
-        """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is
-        published.
+        """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is published
+        and the work is no export.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -107,8 +107,8 @@ class DatasetServiceStub:
     ListDatasetJobs: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetJobsRequest, _dataset_service_pb2.ListDatasetJobsResponse]
     """Lists jobs, latest first."""
     CreateDatasetJob: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.CreateDatasetJobRequest, _dataset_service_pb2.CreateDatasetJobResponse]
-    """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is
-    published.
+    """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is published
+    and the work is no export.
     """
     UpdateDatasetJob: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.UpdateDatasetJobRequest, _dataset_service_pb2.UpdateDatasetJobResponse]
     """Changes the description of a job, or how many files it works on at once. Codes: NOT_FOUND."""
@@ -220,8 +220,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     ListDatasetJobs: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetJobsRequest, _dataset_service_pb2.ListDatasetJobsResponse]  # type: ignore[assignment]
     """Lists jobs, latest first."""
     CreateDatasetJob: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.CreateDatasetJobRequest, _dataset_service_pb2.CreateDatasetJobResponse]  # type: ignore[assignment]
-    """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is
-    published.
+    """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is published
+    and the work is no export.
     """
     UpdateDatasetJob: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.UpdateDatasetJobRequest, _dataset_service_pb2.UpdateDatasetJobResponse]  # type: ignore[assignment]
     """Changes the description of a job, or how many files it works on at once. Codes: NOT_FOUND."""
@@ -470,8 +470,8 @@ class DatasetServiceServicer:
         request: _dataset_service_pb2.CreateDatasetJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.CreateDatasetJobResponse, _abc.Awaitable[_dataset_service_pb2.CreateDatasetJobResponse]]:
-        """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is
-        published.
+        """Starts long work on a version, or estimates it. Codes: NOT_FOUND, FAILED_PRECONDITION when the version is published
+        and the work is no export.
         """
 
     def UpdateDatasetJob(

@@ -58,8 +58,8 @@ class Planned:
     mode: JobMode
 
 
-class FileWork(Protocol):
-    """Work that looks at each file of a selection by itself."""
+class Plan(Protocol):
+    """Work that is made definite when its job is created, and of which can be said which files it means."""
 
     async def pinned(self, job: Planned) -> Work:
         """Return the work with nothing left open, and make what it needs. Raises NotFound, FailedPrecondition."""
@@ -68,6 +68,10 @@ class FileWork(Protocol):
     async def chosen(self, job: Planned) -> ColumnElement[bool]:
         """Return the condition for the files that the job works on."""
         ...
+
+
+class FileWork(Plan, Protocol):
+    """Work that looks at each file of a selection by itself."""
 
     async def process(self, job: Row[Any], files: Sequence[Row[Any]]) -> Outcome:
         """Do the work for some files. What it does outside the catalog must be harmless to do again.

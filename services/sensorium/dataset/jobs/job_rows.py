@@ -12,7 +12,7 @@ from sensorium.dataset.jobs.work_json import work_from_json, work_to_json
 from sensorium.dataset.tables import datasets, job_files, jobs
 from sensorium.dataset.tables import versions as version_table
 from sensorium.errors import FailedPrecondition, NotFound, Reason, SensoriumError
-from sensorium.model.dataset_job import Job, JobMode, JobSpec, JobState
+from sensorium.model.dataset_job import Job, JobMode, JobSpec, JobState, changes_files
 from sensorium.model.dataset_names import ANY_DATASET, DatasetName, JobName, VersionName
 from sensorium.storage import moments
 
@@ -22,7 +22,7 @@ ENDED = tuple(state.value for state in JobState if state.has_ended)
 
 def create(sql: Connection, spec: JobSpec, concurrency: int) -> Job:
     """Create a job that waits. Raises NotFound, or FailedPrecondition (VERSION_PUBLISHED)."""
-    version = versions.draft_row(sql, spec.version)
+    version = workable(sql, spec)
     identifier = f"job-{uuid.uuid4().hex[:16]}"
     now = moments.now()
     sql.execute(
@@ -49,6 +49,12 @@ def create(sql: Connection, spec: JobSpec, concurrency: int) -> Job:
         )
     )
     return get(sql, JobName(spec.version.dataset, identifier))
+
+
+def workable(sql: Connection, spec: JobSpec) -> Row[Any]:
+    """Return the row of the version that a job works on. Raises NotFound, or FailedPrecondition (VERSION_PUBLISHED)."""
+    find = versions.draft_row if changes_files(spec.work) else versions.row_of
+    return find(sql, spec.version)
 
 
 def get(sql: Connection, name: JobName) -> Job:

@@ -18,6 +18,7 @@ from sensorium.errors import SensoriumError
 from sensorium.model.dataset_job import JobFile, JobFileState
 from sensorium.storage import moments
 
+FORGOTTEN = 1000
 PENDING, RUNNING = JobFileState.PENDING.value, JobFileState.RUNNING.value
 
 
@@ -125,8 +126,17 @@ def count(sql: Connection, job: int, *, succeeded: int = 0, failed: int = 0, ski
     )
 
 
+def forget(sql: Connection, job: int, uris: Sequence[str]) -> None:
+    """Take entries out of a ledger, by URI."""
+    for start in range(0, len(uris), FORGOTTEN):
+        some = job_files.c.uri.in_(uris[start : start + FORGOTTEN])
+        sql.execute(job_files.delete().where(job_files.c.job == job, some))
+
+
 def note_failures(sql: Connection, job: int, failures: Mapping[str, SensoriumError]) -> int:
     """Enter files that have no record because they failed, by URI; return how many are new."""
+    if not failures:
+        return 0
     ours = (job_files.c.job == job) & job_files.c.uri.in_(list(failures))
     before = set(sql.execute(select(job_files.c.uri).where(ours)).scalars())
     fresh = [

@@ -6,10 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
-from sensorium.dataset import versions
 from sensorium.dataset.checks import check_length, invalid
 from sensorium.dataset.jobs import job_rows, ledger
-from sensorium.dataset.jobs.engine import FileWork, Planned
+from sensorium.dataset.jobs.engine import Plan, Planned
 from sensorium.dataset.jobs.runner import Runner
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.work_check import check_work
@@ -34,17 +33,17 @@ class JobService:
 
     Args:
         store: An open catalog.
-        works: Work on the files of a selection, by kind; for estimates.
+        plans: What makes work definite, and for estimates, by kind.
         runner: Steps jobs.
         signals: Tells when a job has changed.
         limits: What requests may hold.
     """
 
     def __init__(
-        self, store: Store, works: Mapping[str, FileWork], runner: Runner, signals: Signals, limits: DatasetSettings
+        self, store: Store, plans: Mapping[str, Plan], runner: Runner, signals: Signals, limits: DatasetSettings
     ) -> None:
         self._store = store
-        self._works = works
+        self._plans = plans
         self._runner = runner
         self._signals = signals
         self._limits = limits
@@ -192,19 +191,19 @@ class JobService:
     async def _pinned(self, spec: JobSpec) -> JobSpec:
         """Return the job with nothing left open."""
         kind = work_to_json(spec.work)["kind"]
-        if kind not in self._works:
+        if kind not in self._plans:
             return spec
-        version = await self._store.read(lambda sql: versions.draft_row(sql, spec.version))
+        version = await self._store.read(lambda sql: job_rows.workable(sql, spec))
         planned = Planned(version.key, spec.version, spec.work, spec.mode)
-        return replace(spec, work=await self._works[kind].pinned(planned))
+        return replace(spec, work=await self._plans[kind].pinned(planned))
 
     async def _estimate(self, spec: JobSpec) -> Job:
         """Return the job as it would be: how many files, and how long at the rate of the last one of its kind."""
-        version = await self._store.read(lambda sql: versions.draft_row(sql, spec.version))
+        version = await self._store.read(lambda sql: job_rows.workable(sql, spec))
         kind = work_to_json(spec.work)["kind"]
         total = version.file_count
-        if kind in self._works:
-            chosen = await self._works[kind].chosen(Planned(version.key, spec.version, spec.work, spec.mode))
+        if kind in self._plans:
+            chosen = await self._plans[kind].chosen(Planned(version.key, spec.version, spec.work, spec.mode))
             counted = select(func.count()).select_from(files).where(chosen)
             total = await self._store.read(lambda sql: sql.execute(counted).scalar_one())
         rate = await self._store.read(lambda sql: job_rows.last_rate(sql, kind))

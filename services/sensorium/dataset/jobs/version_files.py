@@ -6,11 +6,14 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from sensorium.dataset.checks import check_workspace
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.storages.file_store import FileStore
-from sensorium.dataset.tables import versions
+from sensorium.dataset.storages.logical_files import LogicalFiles
+from sensorium.dataset.tables import datasets, versions
 from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError
 from sensorium.model.content import Content, Media, Modality, Part
+from sensorium.model.dataset import Edition
 from sensorium.model.dataset_names import ConnectionName
 from sensorium.storage.store import Store
 
@@ -26,11 +29,18 @@ OpenVersion = Callable[[int], Awaitable[FileStore]]
 def opener(store: Store, connections: ConnectionService) -> OpenVersion:
     """Return what opens the storage of the version in a row."""
 
+    async def opened_at(connection: str, uri: str, workspace: str) -> FileStore:
+        name = ConnectionName.parse(connection) if connection else None
+        check_workspace(name, workspace, "connection")
+        return await connections.open_files(name, uri)
+
     async def opened(version: int) -> FileStore:
-        where = select(versions.c.uri, versions.c.connection).where(versions.c.key == version)
+        columns = (versions.c.uri, versions.c.connection, datasets.c.edition, datasets.c.workspace)
+        where = select(*columns).join_from(versions, datasets).where(versions.c.key == version)
         row = await store.read(lambda sql: sql.execute(where).one())
-        name = ConnectionName.parse(row.connection) if row.connection else None
-        return await connections.open_files(name, row.uri)
+        if row.edition == Edition.LOGICAL:
+            return LogicalFiles(store, version, lambda origin: opened_at(*origin, row.workspace))
+        return await opened_at(row.connection, row.uri, row.workspace)
 
     return opened
 

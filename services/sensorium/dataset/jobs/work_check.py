@@ -1,15 +1,19 @@
 """What the work of a job may be."""
 
-from sensorium.dataset.checks import check_length, invalid
+from sensorium.dataset.checks import check_length, check_workspace, invalid
 from sensorium.dataset.selecting import filter_of
 from sensorium.model.count_check import check_count
+from sensorium.model.dataset_export import ExportFormat, ExportWork, ImportExportWork, LogicalTarget, StorageTarget
 from sensorium.model.dataset_file import FileSelection
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobMode, JobSpec, RevertTagsWork, TagWork
+from sensorium.model.dataset_names import VersionName
 
 MOST_PATTERNS = 64
 MOST_PATTERN_CHARS = 256
 MOST_PREFIX_CHARS = 1024
 MOST_IDS = 10_000
+# COCO keeps too little of a record to make it again.
+READABLE = frozenset(ExportFormat) - {ExportFormat.COCO}
 
 
 def check_work(spec: JobSpec) -> None:
@@ -35,6 +39,36 @@ def check_work(spec: JobSpec) -> None:
             if job.dataset != spec.version.dataset:
                 raise invalid("job.revert_tags.job", f"{job} is not of {spec.version.dataset}")
             _check_mode(spec)
+        case ExportWork(target, selection):
+            check_selection(selection, "job.export.selection")
+            _check_export(target, spec.version)
+            _check_mode(spec)
+        case ImportExportWork(source):
+            _check_storage(source, spec.version.dataset.workspace, "job.import_export.source")
+            if source.format not in READABLE:
+                known = ", ".join(sorted(READABLE))
+                raise invalid("job.import_export.source.format", f"only {known} can be read again")
+            _check_mode(spec)
+
+
+def _check_export(target: StorageTarget | LogicalTarget, version: VersionName) -> None:
+    match target:
+        case StorageTarget():
+            _check_storage(target, version.dataset.workspace, "job.export.storage")
+        case LogicalTarget(dataset):
+            if dataset.workspace != version.dataset.workspace:
+                raise invalid("job.export.logical.dataset", f"{dataset} is not of the dataset's workspace")
+            if dataset == version.dataset:
+                raise invalid("job.export.logical.dataset", "a dataset cannot be exported to itself")
+
+
+def _check_storage(target: StorageTarget, workspace: str, field: str) -> None:
+    check_workspace(target.connection, workspace, f"{field}.connection")
+    check_length(target.uri, MOST_PREFIX_CHARS, f"{field}.uri")
+    if not target.uri.strip("/"):
+        raise invalid(f"{field}.uri", "it must be set")
+    if ".." in target.uri.split("/"):
+        raise invalid(f"{field}.uri", "it leaves the folder of the connection")
 
 
 def check_selection(selection: FileSelection, field: str) -> None:
@@ -57,4 +91,6 @@ def _check_import(work: ImportWork) -> None:
 
 def _check_mode(spec: JobSpec) -> None:
     if spec.mode is not JobMode.FULL:
-        raise invalid("job.mode", "imports and reverts have no incremental mode: they always do what is needed alone")
+        raise invalid(
+            "job.mode", "imports, exports and reverts have no incremental mode: they always do what is needed alone"
+        )

@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from sensorium.dataset.jobs.export_json import export_from_json, export_to_json, storage_from_json, storage_to_json
+from sensorium.model.dataset_export import ExportMode, ExportWork, ImportExportWork
 from sensorium.model.dataset_file import FileSelection, StatusFilter
 from sensorium.model.dataset_job import ImportWork, IndexWork, RevertTagsWork, TagWork, Work
 from sensorium.model.dataset_names import JobName
@@ -22,6 +24,10 @@ def work_to_json(work: Work) -> dict[str, Any]:
             return {"kind": "index", "model": model, "selection": asdict(selection)}
         case RevertTagsWork(job):
             return {"kind": "revert_tags", "job": str(job)}
+        case ExportWork():
+            return {"kind": "export", **export_to_json(work)}
+        case ImportExportWork(source, mode):
+            return {"kind": "import_export", "source": storage_to_json(source), "mode": mode.value}
 
 
 def work_from_json(kept: dict[str, Any]) -> Work:
@@ -37,13 +43,18 @@ def work_from_json(kept: dict[str, Any]) -> Work:
             )
         case "tag":
             definition = TagDefinitionName.parse(kept["definition"])
-            return TagWork(definition, kept["version"], _selection(kept["selection"]))
+            return TagWork(definition, kept["version"], selection_from_json(kept["selection"]))
         case "index":
-            return IndexWork(kept["model"], _selection(kept["selection"]))
+            return IndexWork(kept["model"], selection_from_json(kept["selection"]))
+        case "export":
+            return export_from_json(kept, selection_from_json(kept["selection"]))
+        case "import_export":
+            return ImportExportWork(storage_from_json(kept["source"]), ExportMode(kept["mode"]))
         case _:
             return RevertTagsWork(JobName.parse(kept["job"]))
 
 
-def _selection(kept: dict[str, Any]) -> FileSelection:
+def selection_from_json(kept: dict[str, Any]) -> FileSelection:
+    """Return the selection that was kept."""
     tags = TagFilter(**{name: tuple(given) for name, given in kept["tags"].items()})
     return FileSelection(tuple(kept["ids"]), kept["filter"], tags, StatusFilter(kept["status"]))

@@ -51,6 +51,10 @@ class FileStore(Protocol):
         """Yield a file, about `size` bytes at a time."""
         ...
 
+    def uri_of(self, path: str) -> str:
+        """Return the URI of the file at `path` below the base."""
+        ...
+
     async def probe(self) -> None:
         """Raise what is wrong with the storage; return when it can be listed."""
         ...

@@ -57,6 +57,10 @@ class LocalFiles:
         finally:
             os.close(descriptor)
 
+    def uri_of(self, path: str) -> str:
+        """Return the URI of the file at `path` below the base."""
+        return uri_of(self._base / path)
+
     async def probe(self) -> None:
         """Raise NotFound when there is no such folder, PermissionDenied when it cannot be listed."""
         await asyncio.to_thread(lambda: _next(_walked(self._base, self._base), 1))

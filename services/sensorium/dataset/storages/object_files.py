@@ -41,7 +41,7 @@ class ObjectFiles:
         """Yield the objects below the folder `prefix`, in the order of the store."""
         start = (self._base + prefix.strip("/")).rstrip("/")
         batch: list[ListedFile] = []
-        with _explained(f"{self._origin}{start}"):
+        with explained(f"{self._origin}{start}"):
             async for page in self._store.list(f"{start}/" if start else None, chunk_size=PAGE):
                 for each in page:
                     batch.append(self._shown(each))
@@ -53,18 +53,18 @@ class ObjectFiles:
 
     async def stat(self, uri: str) -> ListedFile:
         """Return one object as a listing would show it."""
-        with _explained(uri):
+        with explained(uri):
             return self._shown(await self._store.head_async(self._key(uri)))
 
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of an object."""
-        with _explained(uri):
+        with explained(uri):
             answer = await self._store.get_async(self._key(uri), options={"range": (0, most)})
             return bytes(await answer.bytes_async())
 
     async def read(self, uri: str, most: int) -> bytes:
         """Return an object."""
-        with _explained(uri):
+        with explained(uri):
             answer = await self._store.get_async(self._key(uri))
             if answer.meta["size"] > most:
                 raise too_long(uri, most)
@@ -72,14 +72,18 @@ class ObjectFiles:
 
     async def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
         """Yield an object."""
-        with _explained(uri):
+        with explained(uri):
             answer = await self._store.get_async(self._key(uri))
             async for chunk in answer.stream(min_chunk_size=size):
                 yield bytes(chunk)
 
+    def uri_of(self, path: str) -> str:
+        """Return the URI of the object at `path` below the prefix."""
+        return f"{self._origin}{self._base}{path}"
+
     async def probe(self) -> None:
         """Raise what is wrong; a prefix without objects is fine."""
-        with _explained(self._origin + self._base):
+        with explained(self._origin + self._base):
             async for _ in self._store.list(self._base.rstrip("/") or None, chunk_size=1):
                 return
 
@@ -101,7 +105,7 @@ class ObjectFiles:
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
     """Raise the errors of a store as ours; texts of theirs may hold what was signed, so none goes on."""
     try:
         yield

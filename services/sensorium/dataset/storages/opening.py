@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -9,9 +10,12 @@ from urllib.parse import urlsplit
 
 from obstore.store import S3Store
 
+from sensorium.dataset.storages.file_sink import FileSink
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.dataset.storages.local_files import LocalFiles, path_of, refused
+from sensorium.dataset.storages.local_sink import LocalSink
 from sensorium.dataset.storages.object_files import ObjectFiles
+from sensorium.dataset.storages.object_sink import ObjectSink
 from sensorium.errors import FailedPrecondition, InvalidArgument
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 
@@ -33,6 +37,18 @@ _SECRETS: Mapping[ConnectionKind, Mapping[str, str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What folders of this machine are for, and the setting that allows it."""
+
+    verb: str
+    setting: str
+
+
+READING = Purpose("read", "SENSORIUM_DATASET__ROOTS")
+WRITING = Purpose("written", "SENSORIUM_DATASET__EXPORT_ROOTS")
+
+
 def open_files(connection: ConnectionSpec | None, uri: str, roots: Sequence[Path]) -> FileStore:
     """Return the files at `uri` of a storage connection; without one, those of a folder under `roots`.
 
@@ -47,20 +63,39 @@ def open_files(connection: ConnectionSpec | None, uri: str, roots: Sequence[Path
             root = _allowed(Path(configs["root"]), roots)
             return LocalFiles(_below(root, uri))
         case ConnectionSpec(kind=ConnectionKind.S3 | ConnectionKind.OSS):
-            return _bucket(connection, uri)
+            return ObjectFiles(*_bucket(connection, uri))
         case _:
             raise InvalidArgument(f"connection: {connection.kind} is no storage", field="connection")
 
 
-def _allowed(path: Path, roots: Sequence[Path]) -> Path:
+def open_sink(connection: ConnectionSpec | None, uri: str, roots: Sequence[Path]) -> FileSink:
+    """Return what writes at `uri` of a storage connection; without one, to a folder under `roots`.
+
+    Raises:
+        InvalidArgument: URI_REFUSED: the URI is outside the connection or the roots; or the connection is no storage.
+        FailedPrecondition: No roots are configured.
+    """
+    match connection:
+        case None:
+            return LocalSink(_allowed(path_of(_as_uri(uri)), roots, WRITING))
+        case ConnectionSpec(kind=ConnectionKind.LOCAL, configs=configs):
+            root = Path(os.path.realpath(configs["root"]))
+            return LocalSink(_allowed(_below(root, uri), roots, WRITING))
+        case ConnectionSpec(kind=ConnectionKind.S3 | ConnectionKind.OSS):
+            return ObjectSink(*_bucket(connection, uri))
+        case _:
+            raise InvalidArgument(f"connection: {connection.kind} is no storage", field="connection")
+
+
+def _allowed(path: Path, roots: Sequence[Path], purpose: Purpose = READING) -> Path:
     """Return a folder with its links resolved, if it is under a root."""
     if not roots:
         raise FailedPrecondition(
-            "no folder of this machine may be read: set SENSORIUM_DATASET__ROOTS", metadata={"file": str(path)}
+            f"no folder of this machine may be {purpose.verb}: set {purpose.setting}", metadata={"file": str(path)}
         )
     resolved = Path(os.path.realpath(path))
     if not path.is_absolute() or not any(resolved.is_relative_to(os.path.realpath(root)) for root in roots):
-        raise refused(str(path), "it is outside the folders of SENSORIUM_DATASET__ROOTS")
+        raise refused(str(path), f"it is outside the folders of {purpose.setting}")
     return resolved
 
 
@@ -76,7 +111,8 @@ def _as_uri(uri: str) -> str:
     return f"file://{uri}" if uri.startswith("/") else uri
 
 
-def _bucket(connection: ConnectionSpec, uri: str) -> ObjectFiles:
+def _bucket(connection: ConnectionSpec, uri: str) -> tuple[S3Store, str, str]:
+    """Return a bucket, what its URIs start with, and the prefix that `uri` means."""
     configs = connection.configs
     bucket, scheme = configs["bucket"], connection.kind.value
     known, given = _SECRETS[connection.kind], connection.secrets
@@ -100,7 +136,7 @@ def _bucket(connection: ConnectionSpec, uri: str) -> ObjectFiles:
         "timeout": timedelta(seconds=30),
     }
     store = S3Store(bucket, config=config, client_options=timeouts, retry_config=_RETRIES)
-    return ObjectFiles(store, f"{scheme}://{bucket}/", _prefix(configs, scheme, bucket, uri))
+    return store, f"{scheme}://{bucket}/", _prefix(configs, scheme, bucket, uri)
 
 
 def _prefix(configs: Mapping[str, str], scheme: str, bucket: str, uri: str) -> str:

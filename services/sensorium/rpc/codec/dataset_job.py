@@ -1,6 +1,7 @@
 """Jobs of datasets on the wire."""
 
 from sensorium.errors import InvalidArgument, Unimplemented
+from sensorium.model.dataset_export import ExportWork, ImportExportWork
 from sensorium.model.dataset_job import (
     ImportWork,
     IndexWork,
@@ -18,6 +19,12 @@ from sensorium.model.dataset_names import JobName, VersionName
 from sensorium.model.names import TagDefinitionName
 from sensorium.rpc.codec.collection import moment_from_proto, moment_to_proto
 from sensorium.rpc.codec.dataset import holdable
+from sensorium.rpc.codec.dataset_export import (
+    export_from_proto,
+    export_to_proto,
+    import_export_from_proto,
+    import_export_to_proto,
+)
 from sensorium.rpc.codec.dataset_file import selection_from_proto, selection_to_proto
 from sensorium.rpc.codec.enums import EnumTable
 from sensorium.rpc.status import from_status, to_status
@@ -158,6 +165,10 @@ def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:
             return IndexWork(job.index.model, selection_from_proto(job.index.selection, version, "job.index.selection"))
         case "revert_tags":
             return RevertTagsWork(JobName.parse(job.revert_tags.job, "job.revert_tags.job"))
+        case "export":
+            return export_from_proto(job.export, version)
+        case "import_export":
+            return import_export_from_proto(job.import_export)
         case None:
             raise InvalidArgument("job.work: the work must be set", field="job.work")
         case unbuilt:
@@ -193,3 +204,7 @@ def _work_to_proto(work: Work, version: VersionName, message: pb.DatasetJob) -> 
             message.index.selection.CopyFrom(selection_to_proto(selection, version))
         case RevertTagsWork(job):
             message.revert_tags.job = str(job)
+        case ExportWork():
+            message.export.CopyFrom(export_to_proto(work, version))
+        case ImportExportWork():
+            message.import_export.CopyFrom(import_export_to_proto(work))

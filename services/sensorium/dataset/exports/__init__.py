@@ -1,0 +1,1 @@
+"""Exports: records of files in the formats of others, and back."""
