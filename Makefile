@@ -8,6 +8,7 @@ PYTHON ?= python3
 MODEL ?= all-minilm-l6-v2
 ARGS ?=
 DATA ?= ../shared/data
+CONFIG ?= training/starter-trimodal-v1.toml
 BIN := .venv/bin
 PREFLIGHT := services/sensorium/triton/preflight.py
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -99,6 +100,7 @@ check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layeri
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/contracts.py check
 	@$(BIN)/python -m sensorium.triton.config --check
+	@$(BIN)/python tools/model_figures.py check
 	@$(BIN)/hadolint deploy/Dockerfile
 
 .PHONY: bench
@@ -160,7 +162,8 @@ lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 
 .PHONY: train
 train: model .venv-train/.synced ## Trains the starter model (DATA=folder; hours on processors; goes on where it was stopped)
-	@OMP_NUM_THREADS=1 .venv-train/bin/sensorium train training/starter-trimodal-v1.toml --data $(DATA) $(ARGS)
+	@OMP_NUM_THREADS=1 .venv-train/bin/sensorium train $(CONFIG) --data $(DATA) $(ARGS)
+	@$(BIN)/python tools/model_figures.py write
 
 .PHONY: test-train
 test-train: model .venv-train/.synced ## Tests training (needs torch)

@@ -346,6 +346,13 @@ class Settings(BaseSettings):
     training: TrainingSettings = TrainingSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
+    def serving(self, model: str) -> Self:
+        """Return the same settings with one more model to serve, unless it is served already."""
+        if model in self.embed.models:
+            return self
+        embed = self.embed.model_copy(update={"models": (*self.embed.models, model)})
+        return self.model_copy(update={"embed": embed})
+
     @classmethod
     def settings_customise_sources(
         cls,

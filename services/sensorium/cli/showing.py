@@ -7,17 +7,17 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from sensorium.cli.demo_collection import ensure_collection
 from sensorium.cli.output import Output
 from sensorium.cli.progress import progress
 from sensorium.cli.samples import Question, SampleSet
 from sensorium.cli.session import DEFAULT_ADDRESS
 from sensorium.client import AsyncClient, Hits
-from sensorium.errors import FailedPrecondition, NotFound, Reason, Unavailable
+from sensorium.errors import Reason, Unavailable
 from sensorium.model.embedding import ModelInfo
 from sensorium.rpc.readiness import Readiness
 
 COLLECTION = "samples"
-DESCRIPTION = "The sample set of `sensorium demo`."
 READY_SECONDS = 120.0
 BATCH_ITEMS = 16
 HITS = 2
@@ -28,6 +28,7 @@ HTTP  http://{http}/readyz, /healthz, /metrics
 Try next, in another shell:
 
 .venv/bin/sensorium search samples "How do plants make food?" --top-k 3{named}
+.venv/bin/sensorium search gallery "skiers on a mountain" --filter 'kind = "photo"' --top-k 3{named}
 
 .venv/bin/python -c '
 from sensorium import Client
@@ -76,7 +77,7 @@ class Show:
         Raises:
             FailedPrecondition: There is a collection of that name that is not the demo's.
         """
-        await self._collection(model)
+        await ensure_collection(self._client, self._output, COLLECTION, model)
         documents = self._samples.documents()
         present = await self._client.count(COLLECTION)
         if present < len(documents):
@@ -118,21 +119,6 @@ class Show:
                 status.update(waiting)
                 if not terminal:
                     self._output.say(waiting)
-
-    async def _collection(self, model: ModelInfo) -> None:
-        """Make the collection; make it again when it holds vectors of another model."""
-        try:
-            found = await self._client.get_collection(COLLECTION)
-        except NotFound:
-            found = None
-        if found and (found.model, found.model_revision) == (model.name, model.revision):
-            return
-        if found and found.description != DESCRIPTION:
-            raise FailedPrecondition(f"the collection {COLLECTION} is not the demo's: use another --data-dir")
-        if found:
-            self._output.say(f"the collection {COLLECTION} holds vectors of {found.model_revision}: indexing it again")
-            await self._client.delete_collection(COLLECTION, force=True)
-        await self._client.create_collection(COLLECTION, model=model.name, description=DESCRIPTION)
 
 
 def _found(asked: Sequence[tuple[Question, Hits]]) -> Table:

@@ -102,16 +102,18 @@ def documents_table(documents: "Iterable[Document]") -> "Table":
 
 
 def models_table(models: "Iterable[ModelInfo]") -> "Table":
-    """Return embedding models with their state, and the dimension and tokens that they give and take."""
-    table = _table("model", "state", "revision", "dimension", "tokens")
+    """Return embedding models with their state, what they take and give, and the licence of their weights."""
+    table = _table("model", "state", "revision", "takes", "dimension", "tokens", "licence")
     for each in models:
         _add(
             table,
             each.name,
             each.state,
             each.revision,
+            ", ".join(each.modalities),
             str(each.dimension),
             str(each.max_token_count),
+            each.license,
         )
     return table
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 from sensorium.train.configuration import AudioRun
 from sensorium.train.mel import HOP_S, fourier_basis, mel_bands
 
-# Added to power before the logarithm: below the noise of a 16-bit recording.
+# What is added to power before the logarithm: below the noise of a 16-bit recording.
 _FLOOR = 1e-8
 
 
@@ -73,6 +73,7 @@ class Listening(nn.Module):
 
 def _logarithmic(power: Tensor) -> Tensor:
     """Return the logarithm, with mean 0 and deviation 1 over each clip: how loud a recording is says little."""
-    level = torch.log(power + _FLOOR)
+    # In units of the floor: exporters drop an addition of 1e-8 as one of nothing, and silence would be no number.
+    level = torch.log1p(power / _FLOOR)
     centred = level - level.mean(dim=(1, 2), keepdim=True)
     return centred / (centred.square().mean(dim=(1, 2), keepdim=True) + 1e-3).sqrt()

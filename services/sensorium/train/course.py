@@ -95,6 +95,7 @@ class Course:
         chance, size = torch.Generator().manual_seed(0), configuration.image.size
         pixels = torch.randint(0, 256, (4, 3, size, size), generator=chance, dtype=torch.uint8)
         sound = torch.randn(3, configuration.audio.sample_count, generator=chance) * 0.1
+        sound[0] = 0  # Silence, where a logarithm may go wrong.
         listening = Listening(MelSpectrogram(configuration.audio.sample_rate, configuration.audio.mels), audio)
         graphs = {"image": (Normalised(image), pixels, "image"), "audio": (listening, sound, "waveform")}
         for modality, (tower, example, tensor) in graphs.items():

@@ -85,7 +85,7 @@ def test_the_default_model_says_that_it_is_english() -> None:
     assert info.state is ModelState.READY
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [MODEL, f"{MODEL}-int8"])
 def test_the_calibration_calls_the_same_sure_and_the_different_unsure(model: str) -> None:
     calibration = read_card(REPOSITORY, model).info(ModelState.READY).calibration
     assert calibration
