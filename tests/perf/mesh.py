@@ -16,11 +16,12 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Mesh:
-    """A running mesh: its process, its public gRPC address, and when it was started (`time.monotonic`)."""
+    """A running mesh: its process, its public addresses, and when it was started (`time.monotonic`)."""
 
     pid: int
     address: str
     started: float
+    http_address: str = ""
 
     def cpu_seconds(self) -> tuple[float, float]:
         """Return the CPU seconds of the mesh and of all processes below it (Triton) so far."""
@@ -63,20 +64,21 @@ def running_mesh(folder: Path, models: Sequence[str], **settings: str) -> Iterat
             start_new_session=True,
         )
     try:
-        yield Mesh(process.pid, _address(process, log), started)
+        grpc, http = _addresses(process, log)
+        yield Mesh(process.pid, grpc, started, http)
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
+def _addresses(process: "subprocess.Popen[bytes]", log: Path) -> tuple[str, str]:
     """Wait until the mesh says where it serves."""
     end = time.monotonic() + _START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         for line in log.read_text().splitlines():
             event = json.loads(line) if line.startswith("{") else {}
             if event.get("event") == "serving":
-                return str(event["grpc"])
+                return str(event["grpc"]), str(event["http"])
         time.sleep(0.02)
     raise RuntimeError(f"the mesh does not serve; its log ends with:\n{log.read_text()[-4000:]}")
 
