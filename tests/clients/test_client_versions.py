@@ -6,13 +6,21 @@ import shutil
 import sys
 from pathlib import Path
 
+import google.rpc.status_pb2
 import pytest
 from http_front import front
 from key_ring import Keys
+from memory_mesh import MemoryMesh
+from served_mesh import served as served_over_grpc
 
 from sensorium.gateway.keys.guard import KeyGuard
+from sensorium.gateway.usage.ledger import opened_ledger
+from sensorium.gateway.usage.metered import MeteredEmbedder
+from sensorium.gateway.usage.store import STORE_FILE, UsageStore
+from sensorium.model.access import KeyRole
 
 HERE = Path(__file__).parent
+PROTOS = (HERE.parents[1] / "proto", Path(google.rpc.status_pb2.__file__).parents[2])
 UV = Path(sys.executable).parent / "uv"
 ALIASES = {"multimodal-embedding-one-peace-v1": "omni"}
 
@@ -70,3 +78,17 @@ async def test_the_sdk_of_node_works(keys: Keys, tmp_path: Path) -> None:
     shutil.copy(HERE / "openai_client.mjs", tmp_path)
     async with front(guard=KeyGuard(keys.ring, local=True)) as served:
         await ran(["node", "openai_client.mjs", f"{served.url}/v1", secret.text], tmp_path)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
+async def test_grpc_in_node_works_from_the_same_protos(keys: Keys, tmp_path: Path) -> None:
+    _, secret = keys.make(KeyRole.ADMIN)
+    packages = ["@grpc/grpc-js@1", "@grpc/proto-loader@0.8"]
+    await ran(["npm", "install", "--silent", "--no-audit", "--no-fund", *packages], tmp_path)
+    shutil.copy(HERE / "grpc_client.mjs", tmp_path)
+    memory = MemoryMesh()
+    async with opened_ledger(UsageStore(tmp_path / STORE_FILE), every_seconds=60) as ledger:
+        embedder, guard = MeteredEmbedder(memory.embedder, ledger), KeyGuard(keys.ring, local=True)
+        async with served_over_grpc(embedder, memory.searcher, guard=guard, usage=ledger) as address:
+            await ran(["node", "grpc_client.mjs", address, secret.text, *map(str, PROTOS)], tmp_path)

@@ -27,6 +27,7 @@ from texts import load_texts
 
 CALLERS = 64
 MOST_TOKENS = 256
+SAME = 0.999
 GOALS = {"mixed": 1.5, "uniform": 1.0}
 UNIFORM = "A sentence of a usual length, of which all the others have as many words as it has itself, number {}."
 
@@ -37,9 +38,12 @@ def texts_of(count: int) -> Mapping[str, Sequence[str]]:
 
 
 async def same_vectors(sides: Mapping[str, Target], texts: Sequence[str]) -> float:
-    """Return the least cosine between what the sides say of the same texts."""
+    """Return the least cosine between what the sides say of the same texts. Raises RuntimeError when it is small."""
     vectors = [await _vectors(each, texts) for each in sides.values()]
-    return float(min((vectors[0] * vectors[1]).sum(axis=1)))
+    least = float(min((vectors[0] * vectors[1]).sum(axis=1)))
+    if least < SAME:
+        raise RuntimeError(f"the sides do not do the same: the least cosine of their vectors is {least:.3f}")
+    return least
 
 
 async def _vectors(target: Target, texts: Sequence[str]) -> np.ndarray:

@@ -54,7 +54,7 @@ def running_infinity(python: Path, built: Path, folder: Path, most_tokens: int) 
     command = [
         str(python.parent / "infinity_emb"), "v2", "--model-id", str(model), "--served-model-name", NAME,
         "--engine", "optimum", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port), "--batch-size", "64",
-        "--no-bettertransformer", "--dtype", "float32",
+        "--no-bettertransformer", "--dtype", "float32", "--pooling-method", "mean",
     ]  # fmt: skip
     offline = {
         "HF_HUB_OFFLINE": "1",
