@@ -1,6 +1,7 @@
 """Measures `/v1/embeddings` beside gRPC, and what idle connections and slow callers do to others.
 
     python tests/perf/bench_http.py [--rounds 3] [--texts 1500] [--idle 10000] [--slow 200] [--json figures.json]
+        [--parts throughput crowds]
 
 Rounds alternate between gRPC and HTTP, so that what else the machine does falls on both; figures are medians of rounds.
 Both have the same texts and callers, from a process of their own on the same cores. The answers are vectors in base64,
@@ -65,15 +66,14 @@ def target(mesh: Mesh, form: str) -> Target:
 
 
 def sized(wanted: Load, count: int) -> Load:
-    """Return a load of `count` texts, or of two requests for each caller if that is more."""
-    return Load(wanted.model, wanted.batch, wanted.callers, max(count, 2 * wanted.batch * wanted.callers))
+    """Return a load of `count` texts, or of one request more than callers if that is more."""
+    return Load(wanted.model, wanted.batch, wanted.callers, max(count, wanted.batch * (wanted.callers + 1)))
 
 
 def throughput(sides: Sides, rounds: int, count: int) -> Iterator[dict[str, object]]:
     """Yield a row for each load and form of vectors."""
     for each in LOADS:
         wanted = sized(each, count)
-        sides.put_grpc(wanted)
         measured = [
             (sides.put_grpc(wanted), {form: sides.put_http(wanted, form) for form in FORMS}) for _ in range(rounds)
         ]
@@ -139,25 +139,38 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[dict[str, object]]]
         helper_process(http_load.serve) as http,
     ):
         sides = Sides(mesh, texts, grpc, http)
-        sides.put_http(sized(FAST, 100), "base64")
-        return {
-            "throughput": list(throughput(sides, arguments.rounds, arguments.texts)),
-            "crowds": list(
-                crowds(sides, arguments.rounds, arguments.texts, {"idle": arguments.idle, "slow": arguments.slow})
-            ),
+        for wanted in LOADS:  # Every kind of shape once.
+            sides.put_grpc(sized(wanted, 0))
+        sizes = {"idle": arguments.idle, "slow": arguments.slow}
+        parts: dict[str, Callable[[], Iterator[dict[str, object]]]] = {
+            "throughput": lambda: throughput(sides, arguments.rounds, arguments.texts),
+            "crowds": lambda: crowds(sides, arguments.rounds, arguments.texts, sizes),
         }
+        return {part: list(parts[part]()) for part in arguments.parts}
 
 
 def show(figures: dict[str, list[dict[str, object]]], say: Callable[[str], None] = print) -> None:
     """Print the figures as tables."""
+    if "throughput" in figures:
+        show_throughput(figures["throughput"], say)
+    if "crowds" in figures:
+        show_crowds(figures["crowds"], say)
+
+
+def show_throughput(rows: list[dict[str, object]], say: Callable[[str], None]) -> None:
+    """Print the throughput beside gRPC's."""
     say(f"{'texts':>5} {'callers':>7}  {'vectors':8}{'gRPC':>8}{'HTTP':>8}{'ratio':>8}  of {GOAL}   mesh CPU ms/text")
-    for row in figures["throughput"]:
+    for row in rows:
         say(
             f"{row['texts']:5} {row['callers']:7}  {row['form']:8}{row['grpc_rate']:8.0f}{row['http_rate']:8.0f}"
             f"{row['ratio']:8.2f}            {row['grpc_cpu_ms']:.2f} | {row['http_cpu_ms']:.2f}"
         )
+
+
+def show_crowds(rows: list[dict[str, object]], say: Callable[[str], None]) -> None:
+    """Print what crowds do to others."""
     say(f"\n{'p99 of 4 fast callers beside':30}{'calm':>9}{'crowded':>9}{'ratio':>7}  of 2   memory of the mesh")
-    for row in figures["crowds"]:
+    for row in rows:
         say(
             f"{row['crowd']:30}{row['calm_p99_ms']:6.0f} ms{row['p99_ms']:6.0f} ms{row['ratio']:7.2f}"
             f"{row['memory_mb']:13.0f} MB"
@@ -171,6 +184,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=1500, help="texts of each measurement (default: 1500)")
     parser.add_argument("--idle", type=int, default=10_000, help="idle connections (default: 10,000)")
     parser.add_argument("--slow", type=int, default=200, help="slow callers (default: 200)")
+    parser.add_argument("--parts", nargs="+", default=["throughput", "crowds"], choices=["throughput", "crowds"])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
     figures = measure(arguments)
