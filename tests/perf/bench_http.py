@@ -74,6 +74,7 @@ def throughput(sides: Sides, rounds: int, count: int) -> Iterator[dict[str, obje
     """Yield a row for each load and form of vectors."""
     for each in LOADS:
         wanted = sized(each, count)
+        sides.put_grpc(sized(each, 0))
         measured = [
             (sides.put_grpc(wanted), {form: sides.put_http(wanted, form) for form in FORMS}) for _ in range(rounds)
         ]
@@ -131,7 +132,7 @@ def crowds(sides: Sides, rounds: int, count: int, sizes: dict[str, int]) -> Iter
 def measure(arguments: argparse.Namespace) -> dict[str, list[dict[str, object]]]:
     """Run everything and return the figures."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    texts = load_texts(arguments.texts)
+    texts = load_texts(max(arguments.texts, *(wanted.batch for wanted in LOADS)))
     with (
         tempfile.TemporaryDirectory() as folder,
         running_mesh(Path(folder), [MODEL]) as mesh,
@@ -139,8 +140,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[dict[str, object]]]
         helper_process(http_load.serve) as http,
     ):
         sides = Sides(mesh, texts, grpc, http)
-        for wanted in LOADS:  # Every kind of shape once.
-            sides.put_grpc(sized(wanted, 0))
+        sides.put_http(sized(FAST, 100), "base64")
         sizes = {"idle": arguments.idle, "slow": arguments.slow}
         parts: dict[str, Callable[[], Iterator[dict[str, object]]]] = {
             "throughput": lambda: throughput(sides, arguments.rounds, arguments.texts),
