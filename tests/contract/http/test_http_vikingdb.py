@@ -122,7 +122,7 @@ async def test_vectors_that_are_not_asked_for_are_absent(keys: Keys) -> None:
 
 
 def signed(served: Front, access_key: str, secret: str, body: bytes, **changes: Any) -> dict[str, str]:
-    """Return the headers of a good request, but for `changes`: `later`, `region`, `names`, `digest`, `method`, `path`."""
+    """Return the headers of a good request, but for `changes`: `later`, `day`, `names`, `digest`, `method`, `path`."""
     at = datetime.now(UTC) + changes.get("later", timedelta())
     stamp = at.strftime("%Y%m%dT%H%M%SZ")
     names = changes.get("names", ("content-type", "host", "x-content-sha256", "x-date"))
