@@ -98,7 +98,8 @@ async def embedded_datasets(
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
-            yield DatasetPorts(DatasetService(store, settings), connections, FileService(store, settings), jobs)
+            files = FileService(store, settings, opened)
+            yield DatasetPorts(DatasetService(store, settings), connections, files, jobs)
 
 
 @asynccontextmanager
