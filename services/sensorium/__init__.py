@@ -21,9 +21,11 @@ if TYPE_CHECKING:
         Hit,
         HitGroup,
         Hits,
+        LoadedDataset,
         Modality,
         Part,
         QueryPart,
+        Sample,
         SearchOptions,
         SearchPlan,
         SensoriumError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         UpsertReport,
         audio,
         image,
+        load_dataset,
     )
 
 __version__ = "0.1.0"
@@ -53,9 +56,11 @@ __all__ = [
     "Hit",
     "HitGroup",
     "Hits",
+    "LoadedDataset",
     "Modality",
     "Part",
     "QueryPart",
+    "Sample",
     "SearchOptions",
     "SearchPlan",
     "SensoriumError",
@@ -67,6 +72,7 @@ __all__ = [
     "UpsertReport",
     "audio",
     "image",
+    "load_dataset",
 ]
 
 

@@ -134,6 +134,10 @@ class Files(Protocol):
         """Count the selected files, and the values of their fields."""
         ...
 
+    def read_file(self, name: FileName) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file from its storage, at most 1 MiB at a time."""
+        ...
+
     async def edit_tags(self, edit: TagEdit) -> TagEditResult:
         """Change user tags, and which algorithm tags are hidden. Raises FailedPrecondition for a published version."""
         ...

@@ -1,6 +1,7 @@
 """Exports do the same over gRPC as in this process: records, tags and files come out whole, and come in again."""
 
 import asyncio
+import errno
 import hashlib
 import io
 import json
@@ -390,3 +391,43 @@ async def test_an_export_rests_and_goes_on_behind_its_last_part(world: World, mo
     await world.ports.jobs.resume_job(job.name)
     ended = [each async for each in world.ports.jobs.watch_job(job.name)][-1]
     assert (ended.state, ended.succeeded_count, parts) == (JobState.SUCCEEDED, 4, [0, 1, 2, 3])
+
+
+async def test_a_full_disk_lets_an_export_rest_until_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await tagged(world)
+    with monkeypatch.context() as patched:
+
+        def full(_descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        patched.setattr("sensorium.dataset.storages.local_sink.os.fsync", full)
+        # The catalog's own commits do not go through Python's fsync.
+        rested = await world.run(ExportWork(world.target(ExportFormat.JSONL)))
+    assert rested.state is JobState.PAUSED
+    assert rested.error
+    assert rested.error.reason is Reason.STORAGE_FULL
+    await world.ports.jobs.resume_job(rested.name)
+    ended = [each async for each in world.ports.jobs.watch_job(rested.name)][-1]
+    assert (ended.state, ended.succeeded_count) == (JobState.SUCCEEDED, 4)
+
+
+async def test_a_bucket_that_does_not_answer_lets_an_export_rest(world: World) -> None:
+    await tagged(world)
+    name = ConnectionName("default", "away")
+    await world.ports.connections.create_connection(name, s3_connection("http://127.0.0.1:1", "exports"))
+    rested = await world.run(ExportWork(StorageTarget("some/where", ExportFormat.JSONL, name)))
+    assert rested.state is JobState.PAUSED
+    assert rested.error
+    assert rested.error.reason is Reason.BACKEND_UNAVAILABLE
+
+
+async def test_links_lead_no_export_out_of_its_folder(world: World) -> None:
+    await tagged(world)
+    (world.out / "one").mkdir(parents=True)
+    (world.out / "one/data").symlink_to(world.folder)
+    job = await world.run(ExportWork(world.target(ExportFormat.JSONL)))
+    assert job.error
+    assert job.error.reason is Reason.URI_REFUSED
+    assert not [*world.folder.glob("*part*")]

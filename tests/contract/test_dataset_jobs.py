@@ -35,6 +35,7 @@ from sensorium.model.dataset_job import (
     JobMode,
     JobSpec,
     JobState,
+    ReconcileWork,
     RevertTagsWork,
     TagWork,
     Work,
@@ -373,6 +374,57 @@ async def test_an_indexing_job_puts_files_into_search_and_changes_follow(world: 
     (world.folder / "b.txt").unlink()
     await world.run(ImportWork())
     await settled(world, {"a.txt": ("aaa",), "c.txt": ("mine",)})
+
+
+async def test_reconciling_makes_the_collection_agree_with_the_catalog(world: World) -> None:
+    await tagged(world)
+    await world.run(IndexWork())
+    files, name, store = await world.files(), collection_of(V1), world.memory.store
+    assert counts(await world.run(ReconcileWork())) == (JobState.SUCCEEDED, 0, 0, 3)
+    kept = {each.name.id: path for path, each in files.items()}
+    lost, other, same = sorted(kept, key=kept.__getitem__)
+    orphan = replace(store.documents[name][same], id="orphan")
+    store.documents[name] |= {"orphan": orphan, other: replace(store.documents[name][other], tags=("wrong",))}
+    del store.documents[name][lost]
+    job = await world.run(ReconcileWork())
+    assert counts(job) == (JobState.SUCCEEDED, 2, 0, 1)
+    assert any("1 documents without a file were removed, 3 are there" in line for line in job.logs)
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ()})
+    await world.memory.searcher.delete_collection(name, force=True)
+    assert counts(await world.run(ReconcileWork())) == (JobState.SUCCEEDED, 3, 0, 0)
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ()})
+
+
+async def test_reconciling_waits_for_no_other_job_and_needs_no_index(world: World) -> None:
+    await tagged(world)
+    assert counts(await world.run(ReconcileWork())) == (JobState.SUCCEEDED, 0, 0, 0)
+    released = asyncio.Event()
+    tag = world.memory.tagger.tag
+
+    async def held(request):  # type: ignore[no-untyped-def]
+        await released.wait()
+        return await tag(request)
+
+    world.memory.tagger.tag = held  # type: ignore[method-assign]
+    working = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)))
+    refused = await world.run(ReconcileWork())
+    assert refused.error
+    assert refused.error.reason is Reason.RESOURCE_IN_USE
+    released.set()
+    await world.ended(working.name)
+
+
+async def test_a_file_that_comes_back_is_embedded_again(world: World) -> None:
+    await tagged(world)
+    await world.run(IndexWork())
+    hidden = world.folder.parent / "b.txt"
+    (world.folder / "b.txt").rename(hidden)
+    await world.run(ImportWork())
+    await settled(world, {"a.txt": ("aaa",), "c.txt": ()})
+    hidden.rename(world.folder / "b.txt")
+    await world.run(ImportWork())
+    assert counts(await world.run(IndexWork(), JobMode.INCREMENTAL))[1] == 1
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ()})
 
 
 async def test_a_deleted_version_takes_its_vectors_along(world: World) -> None:

@@ -1,47 +1,97 @@
-"""A process that keeps a dataset service and its jobs, to be killed: `python dataset_worker.py FOLDER`.
+"""A process that keeps a dataset service with its jobs and a search service, to be killed.
 
-The first start imports the files of FOLDER/data and begins to tag them; later starts go on with what is there. It
-appends a line to FOLDER/tagged for every file that the tagger sees, and ends when every job has ended.
+    python dataset_worker.py FOLDER BATCH SECONDS
+
+The first start begins to import, tag, index and export the files of FOLDER/data; later starts go on with what is there.
+It appends a line to FOLDER/progress for every file that a tagger or an embedder sees and every part of an export, and
+ends when every job has ended.
 """
 
 import asyncio
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from dataset_samples import NAME, V1, in_folder, neighbours
 from memory_mesh import MemoryMesh
 
-from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.embedded import Neighbours, embedded_datasets
+from sensorium.dataset.jobs import exporting
+from sensorium.dataset.storages.local_sink import LocalSink
 from sensorium.dataset_ports import Jobs
 from sensorium.errors import NotFound
-from sensorium.model.dataset_job import ImportWork, JobSpec, TagWork, Work
+from sensorium.gateway.limits import Limits
+from sensorium.gateway.searcher import EmbeddingSearcher
+from sensorium.model.dataset_export import ExportFormat, ExportWork, StorageTarget
+from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec, TagWork, Work
+from sensorium.model.embedding import EmbedRequest, EmbedResponse
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.tagging import TagDefinitionSpec, TagRequest, TagResponse, TagSpec
-from sensorium.settings import DatasetSettings
+from sensorium.search.embedded import embedded_search
+from sensorium.settings import DatasetSettings, SearchSettings
 
 LETTERS = TagDefinitionName("default", "letters")
+BATCH = 8
 
 
-async def main(folder: Path) -> None:
+class Watched:
+    """Lets models and exports note what they see, and take a moment for it.
+
+    Args:
+        folder: Where `progress` is.
+        seconds: How long each call takes at least.
+    """
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self._file = folder / "progress"
+        self._seconds = seconds
+
+    async def note(self, lines: Iterable[object]) -> None:
+        with self._file.open("a") as log:
+            log.writelines(f"{line}\n" for line in lines)
+        await asyncio.sleep(self._seconds)
+
+    def watch(self, memory: MemoryMesh) -> None:
+        """Note every call of the models, and every file of an export."""
+        tag, embed, put = memory.tagger.tag, memory.embedder.embed, LocalSink.put
+
+        async def tagged(request: TagRequest) -> TagResponse:
+            await self.note(f"tag {content.parts[0].body}" for content in request.contents)
+            return await tag(request)
+
+        async def embedded(request: EmbedRequest) -> EmbedResponse:
+            await self.note(f"embed {content.parts[0].body}" for content in request.contents)
+            return await embed(request)
+
+        async def written(sink: LocalSink, path: str, chunks: Any) -> Any:
+            await self.note([f"write {path}"])
+            return await put(sink, path, chunks)
+
+        memory.tagger.tag = tagged  # type: ignore[method-assign]
+        memory.embedder.embed = embedded  # type: ignore[method-assign]
+        LocalSink.put = written  # type: ignore[method-assign]
+
+
+async def main(folder: Path, batch: int, seconds: float) -> None:
     memory = MemoryMesh()
     await memory.tagger.create_definition(LETTERS, TagDefinitionSpec((TagSpec("aaa"),), threshold=0.5))
-    tag = memory.tagger.tag
-
-    async def slow(request: TagRequest) -> TagResponse:
-        with (folder / "tagged").open("a") as log:
-            log.writelines(f"{content.parts[0].body}\n" for content in request.contents)
-        await asyncio.sleep(0.05)
-        return await tag(request)
-
-    memory.tagger.tag = slow  # type: ignore[method-assign]
-    settings = DatasetSettings(roots=(folder,), lease_seconds=0.5, job_batch=8)
-    async with embedded_datasets(folder / "state", settings, neighbours(memory)) as ports:
-        try:
-            await ports.datasets.get_dataset(NAME)
-        except NotFound:
-            await ports.datasets.create_dataset(NAME, in_folder(folder / "data"))
-        for work in (ImportWork(), TagWork(LETTERS)):
-            await ended(ports.jobs, work)
+    Watched(folder, seconds).watch(memory)
+    exporting.PART_RECORDS = batch
+    exporting.reading.RecordsAlone.batch = batch
+    settings = DatasetSettings(roots=(folder,), export_roots=(folder,), lease_seconds=0.5, job_batch=batch)
+    search = SearchSettings()
+    async with embedded_search(folder / "state", search) as store:
+        searcher = EmbeddingSearcher(memory.embedder, store, Limits.of(search))
+        around = Neighbours(memory.embedder, searcher, neighbours(memory).tagger)
+        async with embedded_datasets(folder / "state", settings, around) as ports:
+            try:
+                await ports.datasets.get_dataset(NAME)
+            except NotFound:
+                await ports.datasets.create_dataset(NAME, in_folder(folder / "data"))
+            export = ExportWork(StorageTarget(str(folder / "out"), ExportFormat.JSONL))
+            for work in (ImportWork(), TagWork(LETTERS), IndexWork(), export):
+                await ended(ports.jobs, work)
 
 
 async def ended(jobs: Jobs, work: Work) -> None:
@@ -53,4 +103,4 @@ async def ended(jobs: Jobs, work: Work) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])))

@@ -172,6 +172,18 @@ def revert(session: Session, dataset: Name, job: Annotated[str, typer.Argument(m
 
 @group.command()
 @command
+def reconcile(session: Session, dataset: Name, *, version: Version = 0, detach: Detach = False) -> None:
+    """Make the search collection of a version agree with its records: after a restore, or when in doubt.
+
+    [green]sensorium dataset reconcile road[/]
+    """
+    from sensorium.model.dataset_job import ReconcileWork
+
+    started(session, dataset, ReconcileWork(), version, detach=detach)
+
+
+@group.command()
+@command
 def files(session: Session, dataset: Name, *, filter: Filter = "", version: Version = 0) -> None:
     """List files with their tags, or those that satisfy a filter.
 

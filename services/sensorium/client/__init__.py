@@ -4,6 +4,7 @@ from sensorium.client.asynchronous import AsyncClient
 from sensorium.client.documents import Document
 from sensorium.client.embeddings import Embeddings
 from sensorium.client.hits import Hit, HitGroup, Hits
+from sensorium.client.loading import LoadedDataset, load_dataset
 from sensorium.client.media import audio, image
 from sensorium.client.searches import SearchOptions
 from sensorium.client.synchronous import Client
@@ -12,6 +13,7 @@ from sensorium.client.upserts import DocumentError, UpsertReport
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.content import Content, Modality, Part
+from sensorium.model.dataset_file import Sample
 from sensorium.model.search import DocumentReference, Facet, QueryPart, SearchPlan, TagFilter
 from sensorium.model.tagging import TagDefinition, TagDefinitionSpec, TagSpec
 
@@ -29,9 +31,11 @@ __all__ = [
     "Hit",
     "HitGroup",
     "Hits",
+    "LoadedDataset",
     "Modality",
     "Part",
     "QueryPart",
+    "Sample",
     "SearchOptions",
     "SearchPlan",
     "SensoriumError",
@@ -43,4 +47,5 @@ __all__ = [
     "UpsertReport",
     "audio",
     "image",
+    "load_dataset",
 ]

@@ -1,25 +1,30 @@
 """Datasets, their files and jobs, as a caller reaches them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
 from sensorium.dataset_ports import DatasetPorts
+from sensorium.errors import NotFound
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
 from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
     FileStatistics,
+    Sample,
+    StatusFilter,
     TagEdit,
     TagEditResult,
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
-from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, JobName, VersionName
+from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, FileName, JobName, VersionName
 from sensorium.model.names import check_id
 from sensorium.model.search import FacetRequest, Page, TagFilter
 
 PAGE_SIZE = 1000
+READERS = 8
 NO_TAGS = TagFilter()
 Reach = Callable[[], DatasetPorts]
 
@@ -113,6 +118,32 @@ class AsyncDatasets:
         async for each in each_of(page):
             yield each
 
+    async def read(self, file: str) -> bytes:
+        """Return the bytes of a file, by the name of its record, from the storage of its version."""
+        return await self._call(lambda: self._read(FileName.parse(file, "file")))
+
+    async def samples(
+        self, dataset: str, version: int, ids: Sequence[str], *, with_bytes: bool = True
+    ) -> Sequence[Sample]:
+        """Return some files of a version by their ids, at most 1,000, in that order, with their bytes if wanted.
+
+        Raises:
+            NotFound: A file is not there, or no longer.
+        """
+        name = await self._version(dataset, version)
+        chosen = FileSelection(tuple({*ids}), status=StatusFilter.ALL)
+        page = await self._call(lambda: self._reach().files.list_files(name, PAGE_SIZE, "", chosen))
+        found = {each.name.id: each for each in page.items}
+        if missing := [each for each in ids if each not in found]:
+            raise NotFound(f"there is no {name}/files/{missing[0]}", metadata={"resource": missing[0]})
+        gate = asyncio.Semaphore(READERS)
+
+        async def sample(record: FileRecord) -> Sample:
+            async with gate:
+                return Sample(record, await self.read(str(record.name)) if with_bytes else b"")
+
+        return list(await asyncio.gather(*(sample(found[each]) for each in ids)))
+
     async def statistics(
         self,
         dataset: str,
@@ -195,6 +226,9 @@ class AsyncDatasets:
             return await self._call(lambda: self._reach().jobs.list_job_files(name, PAGE_SIZE, token, states))
 
         return each_of(page)
+
+    async def _read(self, name: FileName) -> bytes:
+        return b"".join([chunk async for chunk in self._reach().files.read_file(name)])
 
     def _name(self, dataset: str) -> DatasetName:
         if "/" in dataset:

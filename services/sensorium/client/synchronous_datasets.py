@@ -51,6 +51,8 @@ class Datasets:
     connections = _iterated(AsyncDatasets.connections)
     delete_connection = _waited(AsyncDatasets.delete_connection)
     files = _iterated(AsyncDatasets.files)
+    read = _waited(AsyncDatasets.read)
+    samples = _waited(AsyncDatasets.samples)
     statistics = _waited(AsyncDatasets.statistics)
     edit_tags = _waited(AsyncDatasets.edit_tags)
     start = _waited(AsyncDatasets.start)

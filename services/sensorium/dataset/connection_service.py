@@ -116,8 +116,11 @@ class ConnectionService:
         return open_sink(await self.spec_with_secrets(name) if name else None, uri, self._limits.export_roots)
 
     async def _merged(self, update: ConnectionUpdate) -> ConnectionSpec:
-        """Return the connection as it will be."""
-        before = await self.spec_with_secrets(update.name)
+        """Return the connection as it will be; secrets that are replaced need not be readable any more."""
+        if ConnectionField.SECRETS in update.fields:
+            before = (await self.get_connection(update.name)).spec
+        else:
+            before = await self.spec_with_secrets(update.name)
         return replace(before, **{field.value: getattr(update.spec, field.value) for field in update.fields})
 
     async def _wanted(self, wanted: Validation) -> ConnectionSpec:

@@ -20,8 +20,12 @@ ATTRIBUTES = tuple(AttributeField(each.name, each.type) for each in FIELDS if ea
 
 def document_of(row: Row[Any], source: Content | Embedding) -> Document:
     """Return the document of a file."""
-    values = {each.field: value for each in ATTRIBUTES if (value := _value(row, each)) is not None}
-    return Document(row.id, source, tuple(row.tags), values)
+    return Document(row.id, source, tuple(row.tags), attributes_of(row))
+
+
+def attributes_of(row: Row[Any]) -> dict[str, AttributeValue]:
+    """Return what the document of a file says beside its tags."""
+    return {each.field: value for each in ATTRIBUTES if (value := _value(row, each)) is not None}
 
 
 def _value(row: Row[Any], attribute: AttributeField) -> AttributeValue | None:

@@ -16,6 +16,7 @@ from sensorium.dataset.jobs.exporting import StorageExport
 from sensorium.dataset.jobs.filling import LogicalExport
 from sensorium.dataset.jobs.importing import FileImport
 from sensorium.dataset.jobs.indexing import Indexing
+from sensorium.dataset.jobs.reconciling import Reconciling
 from sensorium.dataset.jobs.reverting import Reverting
 from sensorium.dataset.jobs.runner import Advance, DurableRunner, Runner
 from sensorium.dataset.jobs.service import JobService
@@ -70,9 +71,10 @@ async def embedded_datasets(
     async with store:
         connections, signals = ConnectionService(store, vault, settings), Signals()
         opened = opener(store, connections)
+        indexing = Indexing(store, opened, neighbours.embedder, neighbours.searcher)
         works: dict[str, FileWork] = {
             "tag": Tagging(opened, neighbours.tagger),
-            "index": Indexing(store, opened, neighbours.embedder, neighbours.searcher),
+            "index": indexing,
             "revert_tags": Reverting(store),
         }
         exporting = Exporting(
@@ -82,6 +84,7 @@ async def embedded_datasets(
             "import": FileImport(store, opened),
             "export": exporting,
             "import_export": ExportImport(store, connections, settings),
+            "reconcile": Reconciling(store, neighbours.searcher, indexing),
         }
         engine = JobEngine(
             store,
@@ -98,7 +101,8 @@ async def embedded_datasets(
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
-            yield DatasetPorts(DatasetService(store, settings), connections, FileService(store, settings), jobs)
+            files = FileService(store, settings, opened)
+            yield DatasetPorts(DatasetService(store, settings), connections, files, jobs)
 
 
 @asynccontextmanager

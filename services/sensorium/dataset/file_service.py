@@ -1,6 +1,6 @@
 """Files: what their port promises, on the catalog."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from sensorium.dataset import file_facets, files, tags, versions
 from sensorium.dataset.checks import check_length, invalid
+from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_check import check_selection
 from sensorium.dataset.repeats import Repeatable, RequestId
 from sensorium.dataset.selecting import filter_of, selected
@@ -32,6 +33,7 @@ from sensorium.storage import list_pages
 from sensorium.storage.store import Store
 
 EDIT_BATCH = 5000
+READ_BYTES = 1 << 20
 LARGEST_KEY = 2**62
 
 
@@ -41,11 +43,13 @@ class FileService:
     Args:
         store: An open catalog.
         limits: What requests may hold.
+        opened: Opens the storage of a version.
     """
 
-    def __init__(self, store: Store, limits: DatasetSettings) -> None:
+    def __init__(self, store: Store, limits: DatasetSettings, opened: OpenVersion) -> None:
         self._store = store
         self._limits = limits
+        self._opened = opened
 
     async def get_file(self, name: FileName) -> FileRecord:
         """Return one file record."""
@@ -95,6 +99,18 @@ class FileService:
             return FileStatistics(int(count), int(size), found)
 
         return await self._store.read(read)
+
+    async def read_file(self, name: FileName) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file, which lies where the version's storage is."""
+
+        def read(sql: Connection) -> tuple[int, str]:
+            version = versions.row_of(sql, name.version).key
+            return version, files.get(sql, name, version).uri
+
+        version, uri = await self._store.read(read)
+        async for chunk in (await self._opened(version)).chunks(uri, READ_BYTES):
+            for start in range(0, len(chunk), READ_BYTES):
+                yield chunk[start : start + READ_BYTES]
 
     async def edit_tags(self, edit: TagEdit) -> TagEditResult:
         """Change user tags, and which algorithm tags are hidden, some thousand files in a transaction."""

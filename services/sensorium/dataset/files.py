@@ -97,9 +97,11 @@ def mark_deleted(sql: Connection, version: int, keys: Sequence[int]) -> int:
     """Mark files as deleted; return how many were there."""
     gone = (files.c.version == version) & files.c.key.in_(keys) & (files.c.status == FileStatus.ACTIVE.value)
     sizes = sql.execute(select(files.c.size_bytes).where(gone)).scalars().all()
-    sql.execute(update(files).where(gone).values(status=FileStatus.DELETED.value, update_time=moments.now()))
-    count_more(sql, version, -len(sizes), -sum(sizes))
     project(sql, version, keys)
+    # Its vector goes, so when it comes back it is embedded again.
+    away = {"status": FileStatus.DELETED.value, "index_of": "", "update_time": moments.now()}
+    sql.execute(update(files).where(gone).values(**away))
+    count_more(sql, version, -len(sizes), -sum(sizes))
     return len(sizes)
 
 

@@ -122,6 +122,14 @@ class FileRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A file as training reads it: its record with its tags, and its bytes; empty when they were not wanted."""
+
+    record: FileRecord
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class FileStatistics:
     """How many files match, their sizes together, and the counts of values."""
 

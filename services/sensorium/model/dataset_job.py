@@ -54,12 +54,17 @@ class RevertTagsWork:
     job: JobName
 
 
-Work = ImportWork | TagWork | IndexWork | RevertTagsWork | ExportWork | ImportExportWork
+@dataclass(frozen=True, slots=True)
+class ReconcileWork:
+    """Makes the search collection of a version agree with the catalog."""
+
+
+Work = ImportWork | TagWork | IndexWork | RevertTagsWork | ExportWork | ImportExportWork | ReconcileWork
 
 
 def changes_files(work: Work) -> bool:
     """Return whether work needs a version that is not published."""
-    return not isinstance(work, ExportWork)
+    return not isinstance(work, ExportWork | ReconcileWork)
 
 
 class JobMode(StrEnum):

@@ -1,6 +1,6 @@
 """Files of another process, behind the same port as those of this process."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import grpc
@@ -75,6 +75,11 @@ class FileClient(Files):
         response = await self._stub.GetFileStatistics(request)
         counts = tuple(facet_from_proto(each, f"facets[{place}]") for place, each in enumerate(response.facets))
         return FileStatistics(response.file_count, response.size_bytes, counts)
+
+    async def read_file(self, name: FileName) -> AsyncIterator[bytes]:
+        """Yield the bytes of a file from its storage, at most 1 MiB at a time."""
+        async for response in self._stub.ReadFile(pb.ReadFileRequest(name=str(name))):
+            yield response.data
 
     async def edit_tags(self, edit: TagEdit) -> TagEditResult:
         """Change user tags, and which algorithm tags are hidden."""

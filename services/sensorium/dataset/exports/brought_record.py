@@ -19,6 +19,8 @@ MOST_TAGS = 4096
 def brought_of(record: ExportedFile, found: Manifest, limits: DatasetSettings) -> Brought:
     """Return a record as it comes in. Raises InvalidArgument, naming the field at fault."""
     _check(record, limits)
+    for text in (found.uri, found.connection):
+        check_length(text, limits.max_uri_chars, "manifest")
     return Brought(
         {
             "id": file_id_of(record.uri),

@@ -26,7 +26,7 @@ from sensorium.storage.store import Store
 from sensorium.storage.write_lane import Terms
 
 BATCH = 1000
-MOST_PART_BYTES = 1 << 30
+MOST_PART_BYTES = 512 << 20
 Checkpoint = Callable[[], Awaitable[None]]
 
 

@@ -92,9 +92,9 @@ def unfinished(sql: Connection) -> list[Row[Any]]:
     return list(sql.execute(_joined().where(waiting).order_by(jobs.c.key)).all())
 
 
-def busy(sql: Connection, version: int) -> str:
-    """Return the id of a job that has not ended on the version in row `version`; empty when there is none."""
-    open_ones = (jobs.c.version == version) & jobs.c.state.not_in(ENDED)
+def busy(sql: Connection, version: int, but: int = 0) -> str:
+    """Return the id of a job that has not ended on the version in row `version`; empty when none has but `but`."""
+    open_ones = (jobs.c.version == version) & jobs.c.state.not_in(ENDED) & (jobs.c.key != but)
     return sql.execute(select(jobs.c.id).where(open_ones).limit(1)).scalar_one_or_none() or ""
 
 

@@ -5,7 +5,7 @@ from sensorium.dataset.selecting import filter_of
 from sensorium.model.count_check import check_count
 from sensorium.model.dataset_export import ExportFormat, ExportWork, ImportExportWork, LogicalTarget, StorageTarget
 from sensorium.model.dataset_file import FileSelection
-from sensorium.model.dataset_job import ImportWork, IndexWork, JobMode, JobSpec, RevertTagsWork, TagWork
+from sensorium.model.dataset_job import ImportWork, IndexWork, JobMode, JobSpec, ReconcileWork, RevertTagsWork, TagWork
 from sensorium.model.dataset_names import VersionName
 
 MOST_PATTERNS = 64
@@ -42,6 +42,8 @@ def check_work(spec: JobSpec) -> None:
         case ExportWork(target, selection):
             check_selection(selection, "job.export.selection")
             _check_export(target, spec.version)
+            _check_mode(spec)
+        case ReconcileWork():
             _check_mode(spec)
         case ImportExportWork(source):
             _check_storage(source, spec.version.dataset.workspace, "job.import_export.source")
@@ -92,5 +94,5 @@ def _check_import(work: ImportWork) -> None:
 def _check_mode(spec: JobSpec) -> None:
     if spec.mode is not JobMode.FULL:
         raise invalid(
-            "job.mode", "imports, exports and reverts have no incremental mode: they always do what is needed alone"
+            "job.mode", "only tagging and indexing have an incremental mode: others always do what is needed alone"
         )

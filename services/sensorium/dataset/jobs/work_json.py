@@ -6,13 +6,13 @@ from typing import Any
 from sensorium.dataset.jobs.export_json import export_from_json, export_to_json, storage_from_json, storage_to_json
 from sensorium.model.dataset_export import ExportMode, ExportWork, ImportExportWork
 from sensorium.model.dataset_file import FileSelection, StatusFilter
-from sensorium.model.dataset_job import ImportWork, IndexWork, RevertTagsWork, TagWork, Work
+from sensorium.model.dataset_job import ImportWork, IndexWork, ReconcileWork, RevertTagsWork, TagWork, Work
 from sensorium.model.dataset_names import JobName
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.search import TagFilter
 
 
-def work_to_json(work: Work) -> dict[str, Any]:
+def work_to_json(work: Work) -> dict[str, Any]:  # noqa: PLR0911  # One for each kind.
     """Return what is kept of a job's work."""
     match work:
         case ImportWork():
@@ -26,11 +26,13 @@ def work_to_json(work: Work) -> dict[str, Any]:
             return {"kind": "revert_tags", "job": str(job)}
         case ExportWork():
             return {"kind": "export", **export_to_json(work)}
+        case ReconcileWork():
+            return {"kind": "reconcile"}
         case ImportExportWork(source, mode):
             return {"kind": "import_export", "source": storage_to_json(source), "mode": mode.value}
 
 
-def work_from_json(kept: dict[str, Any]) -> Work:
+def work_from_json(kept: dict[str, Any]) -> Work:  # noqa: PLR0911  # One for each kind.
     """Return the work that was kept."""
     match kept["kind"]:
         case "import":
@@ -48,6 +50,8 @@ def work_from_json(kept: dict[str, Any]) -> Work:
             return IndexWork(kept["model"], selection_from_json(kept["selection"]))
         case "export":
             return export_from_json(kept, selection_from_json(kept["selection"]))
+        case "reconcile":
+            return ReconcileWork()
         case "import_export":
             return ImportExportWork(storage_from_json(kept["source"]), ExportMode(kept["mode"]))
         case _:

@@ -1,5 +1,6 @@
 """The methods of DatasetService for files and their tags."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -40,6 +41,15 @@ class FileMethods(DatasetServiceServicer):
         return pb.ListFilesResponse(
             files=map(file_to_proto, page.items), next_page_token=page.next_page_token, total_count=total
         )
+
+    async def ReadFile(  # noqa: N802
+        self,
+        request: pb.ReadFileRequest,
+        context: Context,  # noqa: ARG002
+    ) -> AsyncIterator[pb.ReadFileResponse]:
+        """Send the bytes of a file."""
+        async for chunk in self.files.read_file(FileName.parse(request.name)):
+            yield pb.ReadFileResponse(data=chunk)
 
     async def GetFileStatistics(  # noqa: N802
         self,

@@ -11,6 +11,7 @@ from sensorium.model.dataset_job import (
     JobMode,
     JobSpec,
     JobState,
+    ReconcileWork,
     RevertTagsWork,
     TagWork,
     Work,
@@ -147,7 +148,7 @@ def job_file_to_proto(entry: JobFile) -> pb.JobFile:
     )
 
 
-def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:
+def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:  # noqa: PLR0911  # One for each kind.
     match job.WhichOneof("work"):
         case "import":
             work: pb.ImportWork = getattr(job, "import")
@@ -169,10 +170,12 @@ def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:
             return export_from_proto(job.export, version)
         case "import_export":
             return import_export_from_proto(job.import_export)
+        case "reconcile":
+            return ReconcileWork()
         case None:
             raise InvalidArgument("job.work: the work must be set", field="job.work")
-        case unbuilt:
-            raise Unimplemented(f"job.{unbuilt}: this work is not built yet: see docs/roadmap.md")
+        case unknown:
+            raise Unimplemented(f"job.{unknown}: this release knows no such work")
 
 
 def _check_own(given: str, field: str) -> None:
@@ -206,5 +209,7 @@ def _work_to_proto(work: Work, version: VersionName, message: pb.DatasetJob) -> 
             message.revert_tags.job = str(job)
         case ExportWork():
             message.export.CopyFrom(export_to_proto(work, version))
+        case ReconcileWork():
+            message.reconcile.SetInParent()
         case ImportExportWork():
             message.import_export.CopyFrom(import_export_to_proto(work))
