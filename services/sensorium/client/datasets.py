@@ -1,9 +1,11 @@
 """Datasets, their files and jobs, as a caller reaches them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
+from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
 from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
@@ -16,8 +18,9 @@ from sensorium.model.dataset_file import (
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
 from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, JobName, VersionName
+from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import check_id
-from sensorium.model.search import FacetRequest, Page, TagFilter
+from sensorium.model.search import FacetRequest, Page, SearchPlan, TagFilter
 
 PAGE_SIZE = 1000
 NO_TAGS = TagFilter()
@@ -126,6 +129,48 @@ class AsyncDatasets:
         name, chosen = await self._version(dataset, version), FileSelection((), filter, tags)
         return await self._call(lambda: self._reach().files.statistics(name, chosen, facets))
 
+    async def search(
+        self,
+        dataset: str,
+        query: Query = (),
+        version: int = 0,
+        *,
+        filter: str = "",
+        tags: TagFilter = NO_TAGS,
+        top_k: int = 0,
+        min_score: float | None = None,
+        facets: Sequence[str] = (),
+    ) -> FileSearchResponse:
+        """Return the files nearest to a query that satisfy a filter and a condition on tags, up to 1,000 of them.
+
+        Without a query, those that match, by URI. The filter may hold options, as in `Content:"two cars" AND TopK = 5`.
+        """
+        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
+        wanted = replace(
+            request, top_k=top_k, score_threshold=min_score, facets=tuple(FacetRequest(field) for field in facets)
+        )
+        return await self._call(lambda: self._reach().searches.search(wanted))
+
+    async def explain(
+        self, dataset: str, query: Query = (), version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS
+    ) -> SearchPlan:
+        """Return how a search would run, without running it."""
+        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
+        return await self._call(lambda: self._reach().searches.explain(request))
+
+    async def near_duplicates(
+        self, dataset: str, version: int = 0, *, filter: str = "", least_score: float = 0.0
+    ) -> AsyncIterator[NearDuplicateGroup]:
+        """Yield groups of indexed files that are almost the same, largest group first."""
+        name, chosen = await self._version(dataset, version), FileSelection(filter=filter)
+
+        async def page(token: str) -> Page[NearDuplicateGroup]:
+            searches = self._reach().searches
+            return await self._call(lambda: searches.near_duplicates(name, PAGE_SIZE, token, chosen, least_score))
+
+        async for each in each_of(page):
+            yield each
+
     async def edit_tags(
         self,
         dataset: str,
@@ -205,6 +250,9 @@ class AsyncDatasets:
         if "/" in connection:
             return ConnectionName.parse(connection, "connection")
         return ConnectionName(self._workspace, check_id(connection, "connection"))
+
+    async def _search(self, dataset: str, query: Query, version: int, selection: FileSelection) -> FileSearchRequest:
+        return FileSearchRequest(await self._version(dataset, version), query_parts(query), selection)
 
     async def _version(self, dataset: str, version: int) -> VersionName:
         return VersionName(self._name(dataset), version) if version else (await self.get(dataset)).latest.name
