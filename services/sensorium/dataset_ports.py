@@ -27,7 +27,9 @@ from sensorium.model.dataset_file import (
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobSpec, JobState
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, JobName, VersionName
-from sensorium.model.search import FacetRequest, Page
+from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
+from sensorium.model.search import FacetRequest, Page, SearchPlan
+from sensorium.model.version_difference import VersionDifference
 
 
 class Datasets(Protocol):
@@ -73,6 +75,12 @@ class Datasets(Protocol):
 
     async def delete_version(self, name: VersionName) -> None:
         """Delete a version. Raises FailedPrecondition when it is the only one, or a job works on it."""
+        ...
+
+    async def compare_versions(
+        self, name: VersionName, base: VersionName, page_size: int, page_token: str
+    ) -> VersionDifference:
+        """Return a page of the files in which a version differs from another of the workspace, by URI."""
         ...
 
     async def publish_version(self, name: VersionName) -> DatasetVersion:
@@ -147,6 +155,29 @@ class Files(Protocol):
         ...
 
 
+class FileSearches(Protocol):
+    """Finds the files of versions; raises NotFound for an unknown version."""
+
+    async def search(self, request: FileSearchRequest) -> FileSearchResponse:
+        """Return the files nearest to a query, or those that match. Raises FailedPrecondition without an index."""
+        ...
+
+    async def explain(self, request: FileSearchRequest) -> SearchPlan:
+        """Return how a search would run, without running it."""
+        ...
+
+    async def near_duplicates(
+        self,
+        version: VersionName,
+        page_size: int,
+        page_token: str,
+        selection: FileSelection = EVERY_FILE,
+        least_score: float = 0.0,
+    ) -> Page[NearDuplicateGroup]:
+        """Return a page of groups of files that are almost the same; `least_score` 0 means the default."""
+        ...
+
+
 class Jobs(Protocol):
     """Keeps jobs and lets them run; raises NotFound for an unknown one, FailedPrecondition for one in another state."""
 
@@ -207,3 +238,4 @@ class DatasetPorts:
     connections: Connections
     files: Files
     jobs: Jobs
+    searches: FileSearches

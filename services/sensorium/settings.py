@@ -259,6 +259,12 @@ class DatasetSettings(Section):
     max_models: int = Field(256, description="Models of one connection.")
     max_tags: int = Field(256, description="Tags in one edit.")
     max_tag_chars: int = Field(128, description="Characters of one tag.")
+    max_duplicate_files: int = Field(
+        20_000, ge=1, le=100_000, description="Files among which near duplicates are sought at once."
+    )
+    level_seconds: float = Field(
+        2, ge=0, description="How long a search waits for the search documents to follow the catalog."
+    )
     job_concurrency: int = Field(2, ge=1, le=64, description="Batches of a job at work at once, unless it says else.")
     retry_seconds: tuple[float, ...] = Field(
         (0.5, 2.0, 8.0), description="Waits before a job repeats what failed because a service was away."

@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from sensorium.model.dataset import Dataset
     from sensorium.model.dataset_file import FileRecord, FileStatistics
     from sensorium.model.dataset_job import Job
+    from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
+    from sensorium.model.search import Facet
+    from sensorium.model.version_difference import FileDifference
 
 
 def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
@@ -33,11 +36,35 @@ def file_line(file: "FileRecord") -> str:
 
 def statistics_lines(found: "FileStatistics") -> str:
     """Return counts as lines."""
-    lines = [f"{found.file_count:,} files, {found.size_bytes:,} bytes"]
-    for facet in found.facets:
+    return "\n".join([f"{found.file_count:,} files, {found.size_bytes:,} bytes", *_facet_lines(found.facets)])
+
+
+def hits_lines(found: "FileSearchResponse") -> str:
+    """Return hits as lines: score, relevance where there is one, and the file."""
+    lines = [f"{found.match_count:,} files match"]
+    for hit in found.hits:
+        sure = "" if hit.relevance is None else f" ({hit.relevance:.0%})"
+        lines.append(f"{hit.rank}. {hit.score:.3f}{sure}  {file_line(hit.file)}")
+    return "\n".join([*lines, *_facet_lines(found.facets)])
+
+
+def twins_lines(group: "NearDuplicateGroup") -> str:
+    """Return a group of files that are almost the same as lines."""
+    return "\n".join([f"{group.least_score:.3f}", *(f"  {file_line(each)}" for each in group.files)])
+
+
+def difference_line(each: "FileDifference") -> str:
+    """Return one file that differs, with the tags that came and went."""
+    tags = [*(f"+{tag}" for tag in each.added_tags), *(f"-{tag}" for tag in each.removed_tags)]
+    return "  ".join([each.kind.value, each.uri, *tags])
+
+
+def _facet_lines(facets: "Iterable[Facet]") -> list[str]:
+    lines = []
+    for facet in facets:
         lines.append(f"{facet.field}: {facet.value_count:,} values")
         lines += [f"  {value or '(none)'}  {count:,}" for value, count in facet.counts]
-    return "\n".join(lines)
+    return lines
 
 
 def job_line(job: "Job") -> str:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
+from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
@@ -20,8 +22,10 @@ from sensorium.model.dataset_file import (
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
 from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, FileName, JobName, VersionName
+from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import check_id
-from sensorium.model.search import FacetRequest, Page, TagFilter
+from sensorium.model.search import FacetRequest, Page, SearchPlan, TagFilter
+from sensorium.model.version_difference import FileDifference
 
 PAGE_SIZE = 1000
 READERS = 8
@@ -78,6 +82,18 @@ class AsyncDatasets:
         """Make a version immutable."""
         name = await self._version(dataset, version)
         return await self._call(lambda: self._reach().datasets.publish_version(name))
+
+    async def diff(self, dataset: str, version: int, base: int) -> AsyncIterator[FileDifference]:
+        """Yield the files in which a version differs from another, by URI."""
+        name, other = await self._version(dataset, version), await self._version(dataset, base)
+
+        async def page(token: str) -> Page[FileDifference]:
+            datasets = self._reach().datasets
+            found = await self._call(lambda: datasets.compare_versions(name, other, PAGE_SIZE, token))
+            return Page(found.files, found.next_page_token)
+
+        async for each in each_of(page):
+            yield each
 
     async def create_connection(
         self,
@@ -156,6 +172,48 @@ class AsyncDatasets:
         """Count the files that satisfy a filter and a condition on tags, and the values of their fields."""
         name, chosen = await self._version(dataset, version), FileSelection((), filter, tags)
         return await self._call(lambda: self._reach().files.statistics(name, chosen, facets))
+
+    async def search(
+        self,
+        dataset: str,
+        query: Query = (),
+        version: int = 0,
+        *,
+        filter: str = "",
+        tags: TagFilter = NO_TAGS,
+        top_k: int = 0,
+        min_score: float | None = None,
+        facets: Sequence[str] = (),
+    ) -> FileSearchResponse:
+        """Return the files nearest to a query that satisfy a filter and a condition on tags, up to 1,000 of them.
+
+        Without a query, those that match, by URI. The filter may hold options, as in `Content:"two cars" AND TopK = 5`.
+        """
+        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
+        wanted = replace(
+            request, top_k=top_k, score_threshold=min_score, facets=tuple(FacetRequest(field) for field in facets)
+        )
+        return await self._call(lambda: self._reach().searches.search(wanted))
+
+    async def explain(
+        self, dataset: str, query: Query = (), version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS
+    ) -> SearchPlan:
+        """Return how a search would run, without running it."""
+        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
+        return await self._call(lambda: self._reach().searches.explain(request))
+
+    async def near_duplicates(
+        self, dataset: str, version: int = 0, *, filter: str = "", least_score: float = 0.0
+    ) -> AsyncIterator[NearDuplicateGroup]:
+        """Yield groups of indexed files that are almost the same, largest group first."""
+        name, chosen = await self._version(dataset, version), FileSelection(filter=filter)
+
+        async def page(token: str) -> Page[NearDuplicateGroup]:
+            searches = self._reach().searches
+            return await self._call(lambda: searches.near_duplicates(name, PAGE_SIZE, token, chosen, least_score))
+
+        async for each in each_of(page):
+            yield each
 
     async def edit_tags(
         self,
@@ -239,6 +297,9 @@ class AsyncDatasets:
         if "/" in connection:
             return ConnectionName.parse(connection, "connection")
         return ConnectionName(self._workspace, check_id(connection, "connection"))
+
+    async def _search(self, dataset: str, query: Query, version: int, selection: FileSelection) -> FileSearchRequest:
+        return FileSearchRequest(await self._version(dataset, version), query_parts(query), selection)
 
     async def _version(self, dataset: str, version: int) -> VersionName:
         return VersionName(self._name(dataset), version) if version else (await self.get(dataset)).latest.name

@@ -4,6 +4,7 @@ from sensorium.dataset.clients.connections import ConnectionClient
 from sensorium.dataset.clients.datasets import DatasetClient
 from sensorium.dataset.clients.files import FileClient
 from sensorium.dataset.clients.jobs import JobClient
+from sensorium.dataset.clients.searches import FileSearchClient
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.rpc.channel import Channel
 
@@ -20,6 +21,7 @@ REPEATABLE = {
         "CreateDatasetVersion",
         "UpdateDatasetVersion",
         "PublishDatasetVersion",
+        "CompareDatasetVersions",
         "GetConnection",
         "ListConnections",
         "CreateConnection",
@@ -28,6 +30,9 @@ REPEATABLE = {
         "GetFile",
         "ListFiles",
         "GetFileStatistics",
+        "SearchFiles",
+        "ExplainSearchFiles",
+        "ListNearDuplicates",
         "EditTags",
         "ListTagEdits",
         "GetDatasetJob",
@@ -41,4 +46,10 @@ REPEATABLE = {
 
 def dataset_clients(channel: Channel) -> DatasetPorts:
     """Return the ports over a channel of `rpc.channel`."""
-    return DatasetPorts(DatasetClient(channel), ConnectionClient(channel), FileClient(channel), JobClient(channel))
+    return DatasetPorts(
+        DatasetClient(channel),
+        ConnectionClient(channel),
+        FileClient(channel),
+        JobClient(channel),
+        FileSearchClient(channel),
+    )

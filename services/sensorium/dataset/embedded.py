@@ -24,6 +24,7 @@ from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.tagging import Tagging
 from sensorium.dataset.jobs.version_files import opener
 from sensorium.dataset.projector import Projector
+from sensorium.dataset.search_service import FileSearchService
 from sensorium.dataset.vault import opened_vault
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.ports import Embedder, Searcher, Tagger
@@ -101,8 +102,13 @@ async def embedded_datasets(
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
-            files = FileService(store, settings, opened)
-            yield DatasetPorts(DatasetService(store, settings), connections, files, jobs)
+            yield DatasetPorts(
+                DatasetService(store, settings),
+                connections,
+                FileService(store, settings, opened),
+                jobs,
+                FileSearchService(store, neighbours.embedder, neighbours.searcher, signals, settings),
+            )
 
 
 @asynccontextmanager

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, func, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, func, select, true
 
 from sensorium.dataset.file_fields import TAG_FIELDS
+from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import files
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.filters.sql import elements
+from sensorium.model.dataset_file import EVERY_FILE, FileStatistics
 from sensorium.model.search import Facet, FacetRequest
 
 MOST = 16
@@ -51,6 +53,18 @@ def check(requests: Sequence[FacetRequest]) -> tuple[str, ...]:
             raise InvalidArgument(f"{path}: {request.limit} is negative", field=path)
         fields.append(field)
     return tuple(fields)
+
+
+def statistics(
+    sql: Connection, version: Row[Any], chosen: Chosen, fields: Sequence[str], requests: Sequence[FacetRequest]
+) -> FileStatistics:
+    """Return how many files of the version in row `version` are chosen, and the facets in the order of the requests."""
+    if chosen.selection == EVERY_FILE:
+        count, size = version.file_count, version.size_bytes
+    else:
+        counted = select(func.count(), func.coalesce(func.sum(files.c.size_bytes), 0)).select_from(files)
+        count, size = sql.execute(counted.where(chosen.of(version.key))).one()
+    return FileStatistics(int(count), int(size), count_values(sql, chosen.of(version.key), fields, requests))
 
 
 def count_values(

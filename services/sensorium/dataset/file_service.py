@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from sensorium.dataset import file_facets, files, tags, versions
 from sensorium.dataset.checks import check_length, invalid
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_check import check_selection
 from sensorium.dataset.repeats import Repeatable, RequestId
-from sensorium.dataset.selecting import filter_of, selected
+from sensorium.dataset.selecting import Chosen, filter_of, selected
 from sensorium.dataset.tables import files as table
 from sensorium.model.count_check import check_count
 from sensorium.model.dataset_file import (
@@ -90,13 +90,7 @@ class FileService:
 
         def read(sql: Connection) -> FileStatistics:
             row = versions.row_of(sql, version)
-            if selection == EVERY_FILE:
-                count, size = row.file_count, row.size_bytes
-            else:
-                counted = select(func.count(), func.coalesce(func.sum(table.c.size_bytes), 0)).select_from(table)
-                count, size = sql.execute(counted.where(selected(row.key, selection, part))).one()
-            found = file_facets.count_values(sql, selected(row.key, selection, part), fields, facets)
-            return FileStatistics(int(count), int(size), found)
+            return file_facets.statistics(sql, row, Chosen(selection, part), fields, facets)
 
         return await self._store.read(read)
 

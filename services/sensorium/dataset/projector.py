@@ -24,6 +24,8 @@ from sensorium.storage.store import Store
 BATCH = 256
 IDLE_SECONDS = 0.5
 OUTBOX = "outbox"
+# What is told after entries have reached the search service.
+SENT = "sent"
 
 _log = structlog.get_logger(__name__)
 
@@ -64,6 +66,7 @@ class Projector:
         await self._send(CollectionName.parse(name), entries)
         done = [each.seq for each in entries]
         await self._store.write(lambda sql: sql.execute(outbox.delete().where(outbox.c.seq.in_(done))))
+        self._signals.tell(SENT)
         return len(entries)
 
     async def _send(self, collection: CollectionName, entries: Sequence[Row[Any]]) -> None:

@@ -4,10 +4,11 @@ from sensorium.dataset.servicers.connections import ConnectionMethods
 from sensorium.dataset.servicers.datasets import DatasetMethods
 from sensorium.dataset.servicers.files import FileMethods
 from sensorium.dataset.servicers.jobs import JobMethods
+from sensorium.dataset.servicers.searches import SearchMethods
 from sensorium.dataset_ports import DatasetPorts
 
 
-class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods):
+class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods, SearchMethods):
     """Serves the ports of the dataset service; what is not built yet is left to the generated base class."""
 
     def __init__(self, ports: DatasetPorts) -> None:
@@ -15,3 +16,4 @@ class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods
         self.connections = ports.connections
         self.files = ports.files
         self.jobs = ports.jobs
+        self.searches = ports.searches

@@ -1,7 +1,8 @@
 """Reads filters: text and the fields there are in, a typed tree out."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -26,6 +27,7 @@ from sensorium.filters.tree import (
     OneOf,
     Operator,
     Present,
+    Scalar,
 )
 from sensorium.model.collection import AttributeType
 
@@ -50,6 +52,7 @@ _NAMES: Mapping[str, str] = {
 
 _ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
 Node: TypeAlias = Tree[Token]
+NO_OPTIONS = Fields(())
 
 
 def parse(text: str, fields: Fields) -> Filter:
@@ -58,15 +61,43 @@ def parse(text: str, fields: Fields) -> Filter:
     Raises:
         InvalidArgument: FILTER_INVALID, with the column at fault in its metadata.
     """
+    return parse_query(text, fields, NO_OPTIONS).filter
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a query asks of the search and not of the records; `position` is the place of its value, from 0."""
+
+    field: Field
+    value: Scalar
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A filter, and the options that stood beside it."""
+
+    filter: Filter
+    options: tuple[Option, ...] = ()
+
+
+def parse_query(text: str, fields: Fields, options: Fields) -> Query:
+    """Return the filter and the options that `text` says.
+
+    An option is written like a condition with `=` or `:`, and joined to the rest by AND alone: `TopK = 5 AND (…)`.
+
+    Raises:
+        InvalidArgument: FILTER_INVALID, with the column at fault in its metadata.
+    """
     _check_text(text)
     if not text.strip():
-        return EVERYTHING
+        return Query(EVERYTHING)
     try:
         check_size(text, _lark().lex(text))
         tree = _lark().parse(text)
     except UnexpectedInput as error:
         raise _syntax_fault(text, error) from None
-    return _Reader(text, fields).read(cast("Node", tree.children[0]))
+    return _Reader(text, fields, options).query(cast("Node", tree.children[0]))
 
 
 @cache
@@ -110,9 +141,10 @@ def _expected(kinds: set[str]) -> str:
 class _Reader:
     """Turns the parser's tree into ours, and checks names and types on the way."""
 
-    def __init__(self, text: str, fields: Fields) -> None:
+    def __init__(self, text: str, fields: Fields, options: Fields) -> None:
         self._text = text
         self._fields = fields
+        self._options = options
         self._literals = Literals(text)
         self._readers: Mapping[str, Callable[[Node], Filter]] = {
             "any": lambda node: AnyOf(self._parts(node)),
@@ -131,6 +163,40 @@ class _Reader:
         """Return the filter of a node and all below."""
         return self._readers[node.data](node)
 
+    def query(self, node: Node) -> Query:
+        """Return the filter of a node, and the options that it joins to it."""
+        options = {id(each): found for each in _joined(node) if (found := self._option(each))}
+        part = self._without(node, options)
+        self._check_once(options.values())
+        return Query(EVERYTHING if part is None else part, tuple(options.values()))
+
+    def _without(self, node: Node, options: Mapping[int, Option]) -> Filter | None:
+        """Return the filter of a node without options; None if there is nothing else."""
+        if id(node) in options:
+            return None
+        if node.data != "all":
+            return self.read(node)
+        parts = tuple(
+            part for each in node.children if (part := self._without(cast("Node", each), options)) is not None
+        )
+        return parts[0] if len(parts) == 1 else All(parts) if parts else None
+
+    def _option(self, node: Node) -> Option | None:
+        """Return the option that a node says; None when it says none."""
+        if node.data not in {"comparison", "match"} or (field := self._options.get(self._name(node))) is None:
+            return None
+        value = _value(node, len(node.children) - 1)
+        if node.data == "comparison" and cast("Token", node.children[1]) != Operator.EQUAL:
+            raise fault(self._text, cast("Token", node.children[1]).start_pos or 0, f"{field.name} is an option", "=")
+        return Option(field, self._literals.scalar(field, value), value.start_pos or 0)
+
+    def _check_once(self, options: Iterable[Option]) -> None:
+        seen = set()
+        for each in options:
+            if each.field.name in seen:
+                raise fault(self._text, each.position, f"{each.field.name} stands here a second time")
+            seen.add(each.field.name)
+
     def _parts(self, node: Node) -> tuple[Filter, ...]:
         return tuple(self.read(cast("Node", each)) for each in node.children)
 
@@ -138,7 +204,9 @@ class _Reader:
         field, sign = self._field(node), cast("Token", node.children[1])
         how = Operator(sign)
         if field.type is AttributeType.STRING_LIST:
-            raise self._unfit(field, sign, "HAS, IN or :")
+            if how is Operator.EQUAL:
+                return self._contains_at(field, _value(node, 2))
+            raise self._unfit(field, sign, "=, HAS, IN or :")
         if field.type not in _ORDERED and how not in {Operator.EQUAL, Operator.UNEQUAL}:
             raise self._unfit(field, sign, "= or !=")
         return Comparison(field, how, self._literals.scalar(field, _value(node, 2)))
@@ -157,6 +225,9 @@ class _Reader:
         field, value = self._field(node), _value(node, 1)
         if field.type is not AttributeType.STRING_LIST:
             raise fault(self._text, value.start_pos or 0, f"{field.name} is no list of texts", "a list before HAS")
+        return self._contains_at(field, value)
+
+    def _contains_at(self, field: Field, value: Token) -> Contains:
         return Contains(field, str(self._literals.scalar(field, value)))
 
     def _one_of(self, node: Node) -> OneOf:
@@ -164,10 +235,16 @@ class _Reader:
         values = (self._literals.scalar(field, _value(node, place)) for place in range(1, len(node.children)))
         return OneOf(field, tuple(dict.fromkeys(values)))
 
-    def _field(self, node: Node) -> Field:
+    def _name(self, node: Node) -> str:
         token = _value(node, 0)
-        name = self._literals.string(token) if token.type == "STRING" else str(token)
+        return self._literals.string(token) if token.type == "STRING" else str(token)
+
+    def _field(self, node: Node) -> Field:
+        token, name = _value(node, 0), self._name(node)
         field = self._fields.get(name)
+        if field is None and self._options.get(name):
+            why = f"{name} is an option of the whole search"
+            raise fault(self._text, token.start_pos or 0, why, "it beside the conditions, joined by AND, with = or :")
         if field is None:
             known = ", ".join(self._fields.names)
             raise fault(self._text, token.start_pos or 0, f"there is no field {name[:64]!r}", f"one of {known}")
@@ -180,3 +257,12 @@ class _Reader:
 
 def _value(node: Node, place: int) -> Token:
     return cast("Token", cast("Node", node.children[place]).children[0])
+
+
+def _joined(node: Node) -> Iterator[Node]:
+    """Yield what a node joins by AND, or the node itself."""
+    if node.data != "all":
+        yield node
+        return
+    for each in node.children:
+        yield from _joined(cast("Node", each))

@@ -1,5 +1,6 @@
 """A call to an embedding model, and what comes of it."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -157,6 +158,12 @@ class Calibration:
 
     slope: float
     intercept: float
+
+    def probability(self, similarity: float) -> float:
+        """Return the probability, 0 to 1, for one cosine similarity."""
+        fitted = self.slope * similarity + self.intercept
+        # Of the two forms of the logistic function the one that cannot overflow.
+        return 1 / (1 + math.exp(-fitted)) if fitted >= 0 else math.exp(fitted) / (1 + math.exp(fitted))
 
 
 @dataclass(frozen=True, slots=True)

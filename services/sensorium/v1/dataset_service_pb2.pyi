@@ -3223,7 +3223,9 @@ class SearchFilesRequest(_message.Message):
     """`next_page_token` of the page before; the rest of the request must be the same."""
     @_builtins.property
     def query(self) -> _containers.RepeatedCompositeFieldContainer[_search_service_pb2.QueryPart]:
-        """What to look for, at most 16 parts; empty lists what matches, by URI."""
+        """What to look for, at most 16 parts; empty lists what matches, by URI. A `document` is a file of the version:
+        `files/{file}` or its full name.
+        """
 
     @_builtins.property
     def selection(self) -> Global___FileSelection:
@@ -3267,10 +3269,13 @@ class SearchFilesResponse(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     MATCH_COUNT_FIELD_NUMBER: _builtins.int
+    THUMBNAIL_MODE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Asks for the next page; empty on the last."""
     match_count: _builtins.int
     """How many files match the selection."""
+    thumbnail_mode: _builtins.str
+    """The `ThumbnailMode` that the filter asks for, to be sent with `GetThumbnail`; empty where it asks for none."""
     @_builtins.property
     def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileHit]:
         """The hits, nearest first."""
@@ -3296,10 +3301,11 @@ class SearchFilesResponse(_message.Message):
         usage: _types_pb2.Usage | None = ...,
         timings: _types_pb2.Timings | None = ...,
         match_count: _builtins.int = ...,
+        thumbnail_mode: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "hits", b"hits", "match_count", b"match_count", "next_page_token", b"next_page_token", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "hits", b"hits", "match_count", b"match_count", "next_page_token", b"next_page_token", "thumbnail_mode", b"thumbnail_mode", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,6 +1,6 @@
 """Searches and writes on the wire: the requests of SearchService and what comes of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.model.content import Content
@@ -156,7 +156,10 @@ def request_from_proto(request: pb.SearchRequest) -> SearchRequest:
     collection = collection_from_parent(request.parent)
     return SearchRequest(
         collection=collection,
-        query=tuple(_part_from_proto(part, collection, f"query[{index}]") for index, part in enumerate(request.query)),
+        query=tuple(
+            query_part_from_proto(part, collection.document_id, f"query[{index}]")
+            for index, part in enumerate(request.query)
+        ),
         filter=request.filter,
         tags=tags_from_proto(request.tags),
         top_k=request.top_k,
@@ -177,7 +180,7 @@ def request_to_proto(request: SearchRequest) -> pb.SearchRequest:
     try:
         return pb.SearchRequest(
             parent=str(request.collection),
-            query=[_part_to_proto(part, request.collection) for part in request.query],
+            query=[query_part_to_proto(part, request.collection.document) for part in request.query],
             filter=filter_to_proto(request.filter),
             tags=tags_to_proto(request.tags),
             top_k=request.top_k,
@@ -279,7 +282,8 @@ def response_to_proto(response: SearchResponse, collection: CollectionName) -> p
     )
 
 
-def _part_from_proto(part: pb.QueryPart, collection: CollectionName, field: str) -> QueryPart:
+def query_part_from_proto(part: pb.QueryPart, document_id: Callable[[str, str], str], field: str) -> QueryPart:
+    """Return the part at `field`; `document_id` reads the name of a document. Raises InvalidArgument."""
     weight = part.weight if part.HasField("weight") else 1.0
     match part.WhichOneof("kind"):
         case "vector":
@@ -289,12 +293,13 @@ def _part_from_proto(part: pb.QueryPart, collection: CollectionName, field: str)
         case "content":
             return QueryPart(content_from_proto(part.content), weight)
         case "document":
-            return QueryPart(DocumentReference(collection.document_id(part.document, f"{field}.document")), weight)
+            return QueryPart(DocumentReference(document_id(part.document, f"{field}.document")), weight)
         case _:
             raise InvalidArgument(f"{field}: a part must hold something to look for", field=field)
 
 
-def _part_to_proto(part: QueryPart, collection: CollectionName) -> pb.QueryPart:
+def query_part_to_proto(part: QueryPart, document: Callable[[str], str]) -> pb.QueryPart:
+    """Return the message for a part; `document` returns the name of a document by its id."""
     weight = None if part.weight == 1.0 else part.weight
     match part.target:
         case Vector() as vector:
@@ -304,7 +309,7 @@ def _part_to_proto(part: QueryPart, collection: CollectionName) -> pb.QueryPart:
         case Content() as content:
             return pb.QueryPart(content=content_to_proto(content), weight=weight)
         case DocumentReference(id=document_id):
-            return pb.QueryPart(document=collection.document(document_id), weight=weight)
+            return pb.QueryPart(document=document(document_id), weight=weight)
 
 
 def _hit_from_proto(hit: pb.Hit, collection: CollectionName, field: str) -> Hit:
