@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mesh_process import ROOT
 
 
@@ -20,12 +21,13 @@ def demo(folder: Path) -> tuple[list[Any], str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=280,
     )
     assert ran.returncode == 0, ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()], ran.stderr
 
 
+@pytest.mark.timeout(600)  # It starts two meshes.
 def test_the_demo_indexes_once_and_finds_passages_photos_and_sounds(tmp_path: Path) -> None:
     *answers, addresses = demo(tmp_path)[0]
     questions = (ROOT / "samples" / "questions.jsonl").read_text().splitlines()

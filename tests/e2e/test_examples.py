@@ -24,6 +24,7 @@ def environment(mesh: MeshProcess) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(600)  # A page holds up to twenty commands, each of which starts Python.
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> None:
     blocks = BLOCK.findall(page.read_text())
@@ -35,7 +36,7 @@ def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> N
             env=environment(mesh),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert ran.returncode == 0, f"{script}\n{ran.stdout}\n{ran.stderr}"

@@ -15,7 +15,7 @@ from sensorium.cli.output import Output
 from sensorium.cli.progress import progress
 from sensorium.cli.samples import MediaSearch, Medium, SampleSet
 from sensorium.client import AsyncClient, AttributeField, AttributeType, Content, Document
-from sensorium.errors import NotFound
+from sensorium.errors import InvalidArgument, NotFound
 from sensorium.model.embedding import ModelInfo
 from sensorium.model.tagging import ContentTags
 
@@ -104,19 +104,17 @@ class Gallery:
         return found
 
     async def tag(self, model: ModelInfo) -> None:
-        """Tag some photos and sounds, where the model can tell how sure it is."""
-        if model.calibration is None:
-            self._output.say(f"{model.name} has no calibration, so it tags nothing")
-            return
+        """Tag some photos and sounds, or say why the model cannot."""
         definition = replace(read_definition(self._samples.tags).spec(), model=model.name)
         chosen = [medium for kind in ("photo", "sound") for medium in self._of_kind(kind)[::10][:TAGGED_OF_EACH_KIND]]
         contents = [Content((medium.part(),)) for medium in chosen]
-        tagged = list(zip(chosen, await self._client.tag(definition, contents, candidates=1), strict=True))
-        table = Table("tagged", "tags", "below", box=box.SIMPLE_HEAD, pad_edge=False)
-        for medium, given in tagged:
-            told = [", ".join(f"{tag.tag} {tag.score:.2f}" for tag in tags) for tags in (given.tags, given.candidates)]
-            table.add_row(*map(Text, (medium.title[:48], *told)))
-        self._output.show_each(({"tagged": medium.id, **_tags(given)} for medium, given in tagged), table)
+        try:
+            tagged = (await self._client.tag(definition, contents, candidates=1)).raise_for_errors()
+        except InvalidArgument as refused:  # It has no calibration, or none for photos or sounds.
+            self._output.say(f"nothing is tagged: {refused.message}")
+            return
+        given = list(zip(chosen, tagged, strict=True))
+        self._output.show_each(({"tagged": medium.id, **_line(tags)} for medium, tags in given), _tag_table(given))
 
     async def _found(self, search: MediaSearch) -> Found:
         hits = await self._client.search(COLLECTION, search.query(), top_k=HITS + 1, filter=f'kind = "{search.kind}"')
@@ -153,8 +151,17 @@ def _document(medium: Medium) -> Document:
     return Document(medium.id, content=medium.part(), attributes=attributes)
 
 
-def _tags(given: ContentTags) -> dict[str, object]:
+def _line(given: ContentTags) -> dict[str, object]:
     return {"tags": given.tags, "candidates": given.candidates}
+
+
+def _tag_table(tagged: Sequence[tuple[Medium, ContentTags]]) -> Table:
+    """Return the tags of each medium, and the best below their thresholds."""
+    table = Table("tagged", "tags", "below", box=box.SIMPLE_HEAD, pad_edge=False)
+    for medium, given in tagged:
+        told = (", ".join(f"{tag.tag} {tag.score:.2f}" for tag in tags) for tags in (given.tags, given.candidates))
+        table.add_row(*map(Text, (medium.title[:48], *told)))
+    return table
 
 
 def _found_table(found: Sequence[Found]) -> Table:

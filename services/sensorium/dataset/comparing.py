@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, String, Subquery, and_, case, cast, func, select
+from sqlalchemy import Connection, String, Subquery, and_, case, cast, false, func, select
 
 from sensorium.dataset.tables import files
 from sensorium.model.dataset_file import FileStatus
@@ -37,7 +37,7 @@ def _differing(version: int, base: int, after: str) -> Subquery:
     there = files.c.version.in_((version, base)) & (files.c.status == FileStatus.ACTIVE.value) & (files.c.uri > after)
     compared = select(files.c.uri, kind).where(there).group_by(files.c.uri).subquery()
     # A version does not differ from itself, though each of its files stands in one version alone.
-    return select(compared).where(compared.c.kind.is_not(None) if version != base else False).subquery()
+    return select(compared).where(compared.c.kind.is_not(None) if version != base else false()).subquery()
 
 
 def _tags(sql: Connection, version: int, uris: Sequence[str]) -> dict[str, list[str]]:

@@ -16,6 +16,7 @@ from sensorium.cli.gallery import COLLECTION, HITS, Gallery
 from sensorium.cli.gallery_page import FoundMedium, Section, gallery_page
 from sensorium.cli.output import Output
 from sensorium.cli.samples import SampleSet
+from sensorium.errors import InvalidArgument, Reason
 
 SAMPLES = SampleSet(Path(__file__).resolve().parents[3] / "samples")
 
@@ -88,12 +89,13 @@ async def test_a_search_by_a_photo_leaves_that_photo_out(client: AsyncClient, tm
         assert found.search.medium not in [hit.medium for hit in found.hits]
 
 
-async def test_a_model_without_a_calibration_tags_nothing_and_says_so(
-    client: AsyncClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+async def test_a_model_that_cannot_tag_tags_nothing_and_says_why(
+    client: AsyncClient, mesh: MemoryMesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    await gallery(client, tmp_path / "demo.html").tag(replace(LETTERS, calibration=None))
+    mesh.embedder.errors = [InvalidArgument("it has no calibration", reason=Reason.OPTION_UNSUPPORTED)]
+    await gallery(client, tmp_path / "demo.html").tag(LETTERS)
     told = capsys.readouterr()
-    assert (told.out, "has no calibration" in told.err) == ("", True)
+    assert (told.out, told.err) == ("", "nothing is tagged: it has no calibration\n")
 
 
 async def test_a_mesh_that_does_not_serve_the_model_shows_none(
