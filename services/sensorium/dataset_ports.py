@@ -29,6 +29,7 @@ from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobSpec, Job
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, JobName, VersionName
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.search import FacetRequest, Page, SearchPlan
+from sensorium.model.version_difference import VersionDifference
 
 
 class Datasets(Protocol):
@@ -74,6 +75,12 @@ class Datasets(Protocol):
 
     async def delete_version(self, name: VersionName) -> None:
         """Delete a version. Raises FailedPrecondition when it is the only one, or a job works on it."""
+        ...
+
+    async def compare_versions(
+        self, name: VersionName, base: VersionName, page_size: int, page_token: str
+    ) -> VersionDifference:
+        """Return a page of the files in which a version differs from another of the workspace, by URI."""
         ...
 
     async def publish_version(self, name: VersionName) -> DatasetVersion:

@@ -17,11 +17,13 @@ from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reas
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.content import Content
+from sensorium.model.dataset import VersionSpec
 from sensorium.model.dataset_file import FileSelection, StatusFilter, TagEdit
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec, JobState, Work
-from sensorium.model.dataset_names import file_id_of
+from sensorium.model.dataset_names import DatasetName, VersionName, file_id_of
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse
 from sensorium.model.search import DocumentReference, FacetRequest, QueryPart, TagFilter
+from sensorium.model.version_difference import DifferenceKind
 from sensorium.rpc.channel import open_channel
 from sensorium.search.embedded import embedded_search
 from sensorium.settings import DatasetSettings, SearchSettings
@@ -266,6 +268,37 @@ async def test_near_duplicates_are_grouped_by_chains(world: World) -> None:
     assert (await world.ports.searches.near_duplicates(V1, 0, "", narrow, 0.95)).items == ()
     with pytest.raises(InvalidArgument):
         await world.ports.searches.near_duplicates(V1, 0, "", least_score=1.5)
+
+
+async def test_versions_are_compared_by_content_and_tags(world: World) -> None:
+    await world.tag("six.txt", "old")
+    second = (await world.ports.datasets.create_version(NAME, VersionSpec(uri=f"file://{world.folder}"))).name
+    (world.folder / "a/one.txt").unlink()
+    (world.folder / "a/two.md").write_text("otherwise")
+    (world.folder / "new.txt").write_text("new")
+    job = await world.ports.jobs.create_job(JobSpec(second, ImportWork()))
+    assert [each async for each in world.ports.jobs.watch_job(job.name)][-1].state is JobState.SUCCEEDED
+    compare = world.ports.datasets.compare_versions
+    found = await compare(second, V1, 0, "")
+    kinds = {each.uri.rpartition("/")[2]: each.kind for each in found.files}
+    assert kinds == {
+        "one.txt": DifferenceKind.REMOVED,
+        "two.md": DifferenceKind.CHANGED,
+        "new.txt": DifferenceKind.ADDED,
+        "six.txt": DifferenceKind.TAGS_CHANGED,
+    }
+    counts = (found.added_count, found.removed_count, found.changed_count, found.tags_changed_count)
+    assert counts == (1, 1, 1, 1)
+    assert [each.removed_tags for each in found.files if each.removed_tags] == [("old",)]
+    assert (await compare(V1, second, 0, "")).added_count == 1
+    first = await compare(second, V1, 3, "")
+    rest = await compare(second, V1, 3, first.next_page_token)
+    assert (first.files + rest.files, rest.next_page_token) == (found.files, "")
+    assert (await compare(V1, V1, 0, "")).files == ()
+    with pytest.raises(NotFound):
+        await compare(second, VersionName(NAME, 9), 0, "")
+    with pytest.raises(InvalidArgument):
+        await compare(second, VersionName(DatasetName("other", "road"), 1), 0, "")
 
 
 async def test_searches_run_side_by_side(world: World) -> None:

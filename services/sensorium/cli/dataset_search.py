@@ -1,4 +1,4 @@
-"""`sensorium dataset search` and `duplicates`: find the files of a version."""
+"""`sensorium dataset search`, `duplicates` and `diff`: find the files of a version, or what differs from another."""
 
 from typing import Annotated
 
@@ -75,7 +75,26 @@ def duplicates(
             session.output.show(group, twins_lines(group))
 
 
+@command
+def diff(
+    session: Session,
+    dataset: Name,
+    version: Annotated[int, typer.Argument(min=1, help="The number of a version.")],
+    base: Annotated[int, typer.Argument(min=1, help="The version to compare it with.")],
+) -> None:
+    """Show the files in which a version differs from another.
+
+    [green]sensorium dataset diff road 2 1[/]
+    """
+    from sensorium.cli.dataset_tables import difference_line
+
+    with session.client() as client:
+        for each in client.datasets.diff(dataset, version, base):
+            session.output.show(each, difference_line(each))
+
+
 def register(datasets: typer.Typer) -> None:
     """Add the commands to those of datasets."""
     datasets.command()(search)
     datasets.command()(duplicates)
+    datasets.command()(diff)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sensorium.model.dataset_job import Job
     from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
     from sensorium.model.search import Facet
+    from sensorium.model.version_difference import FileDifference
 
 
 def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
@@ -50,6 +51,12 @@ def hits_lines(found: "FileSearchResponse") -> str:
 def twins_lines(group: "NearDuplicateGroup") -> str:
     """Return a group of files that are almost the same as lines."""
     return "\n".join([f"{group.least_score:.3f}", *(f"  {file_line(each)}" for each in group.files)])
+
+
+def difference_line(each: "FileDifference") -> str:
+    """Return one file that differs, with the tags that came and went."""
+    tags = [*(f"+{tag}" for tag in each.added_tags), *(f"-{tag}" for tag in each.removed_tags)]
+    return "  ".join([each.kind.value, each.uri, *tags])
 
 
 def _facet_lines(facets: "Iterable[Facet]") -> list[str]:

@@ -21,6 +21,7 @@ from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetNa
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import check_id
 from sensorium.model.search import FacetRequest, Page, SearchPlan, TagFilter
+from sensorium.model.version_difference import FileDifference
 
 PAGE_SIZE = 1000
 NO_TAGS = TagFilter()
@@ -76,6 +77,18 @@ class AsyncDatasets:
         """Make a version immutable."""
         name = await self._version(dataset, version)
         return await self._call(lambda: self._reach().datasets.publish_version(name))
+
+    async def diff(self, dataset: str, version: int, base: int) -> AsyncIterator[FileDifference]:
+        """Yield the files in which a version differs from another, by URI."""
+        name, other = await self._version(dataset, version), await self._version(dataset, base)
+
+        async def page(token: str) -> Page[FileDifference]:
+            datasets = self._reach().datasets
+            found = await self._call(lambda: datasets.compare_versions(name, other, PAGE_SIZE, token))
+            return Page(found.files, found.next_page_token)
+
+        async for each in each_of(page):
+            yield each
 
     async def create_connection(
         self,

@@ -47,6 +47,7 @@ class Datasets:
     list = _iterated(AsyncDatasets.list)
     delete = _waited(AsyncDatasets.delete)
     publish = _waited(AsyncDatasets.publish)
+    diff = _iterated(AsyncDatasets.diff)
     create_connection = _waited(AsyncDatasets.create_connection)
     connections = _iterated(AsyncDatasets.connections)
     delete_connection = _waited(AsyncDatasets.delete_connection)

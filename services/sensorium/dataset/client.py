@@ -21,6 +21,7 @@ REPEATABLE = {
         "CreateDatasetVersion",
         "UpdateDatasetVersion",
         "PublishDatasetVersion",
+        "CompareDatasetVersions",
         "GetConnection",
         "ListConnections",
         "CreateConnection",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from sensorium.dataset import connections, datasets, files, versions
+from sensorium.dataset import comparing, connections, datasets, files, versions
 from sensorium.dataset.checks import check_dataset, check_version
 from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.repeats import Repeatable, RequestId
@@ -12,6 +12,7 @@ from sensorium.model.dataset import Dataset, DatasetSpec, DatasetUpdate, Dataset
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
 from sensorium.model.names import check_id
 from sensorium.model.search import Page
+from sensorium.model.version_difference import DifferenceKind, VersionDifference
 from sensorium.settings import DatasetSettings
 from sensorium.storage import list_pages
 from sensorium.storage.store import Store
@@ -107,6 +108,30 @@ class DatasetService:
             recall=lambda sql, number: versions.get(sql, VersionName(name, int(str(number)))),
         )
         return await self._store.write(lambda sql: repeat.once(sql, change))
+
+    async def compare_versions(
+        self, name: VersionName, base: VersionName, page_size: int, page_token: str
+    ) -> VersionDifference:
+        """Return a page of the files in which a version differs from another of the workspace, by URI.
+
+        Raises:
+            NotFound: There is no such version.
+            InvalidArgument: The base is of another workspace, or the page token is wrong.
+        """
+        size = list_pages.checked_size(page_size, self._limits.max_page_size)
+        if base.dataset.workspace != name.dataset.workspace:
+            raise InvalidArgument(f"base: {base} is of another workspace", field="base")
+        mark = list_pages.request_mark("difference", name, base)
+        after = list_pages.list_position(page_token, mark)
+
+        def compare(sql: Connection) -> VersionDifference:
+            ours, theirs = versions.row_of(sql, name).key, versions.row_of(sql, base).key
+            counts = comparing.counts(sql, ours, theirs)
+            found = comparing.differences(sql, ours, theirs, after, size + 1)
+            token = list_pages.list_token(mark, found[size - 1].uri) if len(found) > size else ""
+            return VersionDifference(tuple(found[:size]), token, *(counts.get(kind, 0) for kind in DifferenceKind))
+
+        return await self._store.read(compare)
 
     async def update_version(self, update: VersionUpdate) -> DatasetVersion:
         """Change what describes a version."""

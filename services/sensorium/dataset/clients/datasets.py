@@ -9,6 +9,7 @@ from sensorium.dataset_ports import Datasets
 from sensorium.model.dataset import Dataset, DatasetSpec, DatasetUpdate, DatasetVersion, VersionSpec, VersionUpdate
 from sensorium.model.dataset_names import DatasetName, VersionName
 from sensorium.model.search import Page
+from sensorium.model.version_difference import VersionDifference
 from sensorium.rpc.codec.dataset import (
     dataset_from_proto,
     dataset_spec_to_proto,
@@ -17,6 +18,7 @@ from sensorium.rpc.codec.dataset import (
     version_spec_to_proto,
     version_update_to_proto,
 )
+from sensorium.rpc.codec.version_difference import difference_from_proto
 from sensorium.v1 import dataset_service_pb2 as pb
 from sensorium.v1.dataset_service_pb2_grpc import DatasetServiceStub
 
@@ -82,6 +84,15 @@ class DatasetClient(Datasets):
             )
         )
         return version_from_proto(response.dataset_version)
+
+    async def compare_versions(
+        self, name: VersionName, base: VersionName, page_size: int, page_token: str
+    ) -> VersionDifference:
+        """Return a page of the files in which a version differs from another, by URI."""
+        request = pb.CompareDatasetVersionsRequest(
+            name=str(name), base=str(base), page_size=page_size, page_token=page_token
+        )
+        return difference_from_proto(await self._stub.CompareDatasetVersions(request))
 
     async def update_version(self, update: VersionUpdate) -> DatasetVersion:
         """Change what describes a version."""

@@ -16,6 +16,7 @@ from sensorium.rpc.codec.dataset import (
     version_to_proto,
     version_update_from_proto,
 )
+from sensorium.rpc.codec.version_difference import difference_to_proto
 from sensorium.v1 import dataset_service_pb2 as pb
 from sensorium.v1.dataset_service_pb2_grpc import DatasetServiceServicer
 
@@ -107,6 +108,16 @@ class DatasetMethods(DatasetServiceServicer):
         """Delete a version."""
         await self.datasets.delete_version(VersionName.parse(request.name))
         return pb.DeleteDatasetVersionResponse()
+
+    async def CompareDatasetVersions(  # noqa: N802
+        self,
+        request: pb.CompareDatasetVersionsRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.CompareDatasetVersionsResponse:
+        """Return a page of the files that differ."""
+        name, base = VersionName.parse(request.name), VersionName.parse(request.base, "base")
+        found = await self.datasets.compare_versions(name, base, request.page_size, request.page_token)
+        return difference_to_proto(found)
 
     async def PublishDatasetVersion(  # noqa: N802
         self,
