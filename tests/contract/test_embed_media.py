@@ -1,6 +1,8 @@
 """Texts, images and sounds share a batch, and several parts one vector: in this process and over gRPC alike."""
 
 import asyncio
+import base64
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,6 +44,7 @@ from sensorium.telemetry.metrics import CallMetrics
 
 PHOTO, SOUND = encoded(picture()), clip(hum(0.2, RATE), RATE)
 LONG_SOUND = clip(hum(1.0, RATE), RATE)
+NO_NUMBERS = clip(np.full((9, 1), np.nan, np.float32), RATE, subtype="FLOAT")
 QUEUE = 40
 
 
@@ -63,8 +66,15 @@ def towers() -> TowersInMemory:
 
 
 @pytest.fixture
-async def service(towers: TowersInMemory, tmp_path: Path) -> AsyncIterator[EmbedService]:
-    inputs = InputSettings(file_roots=(tmp_path,), queue_media=QUEUE)
+def away() -> str:
+    """Return the host and port of a server of our own that has gone."""
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        return f"127.0.0.1:{closing.getsockname()[1]}"
+
+
+@pytest.fixture
+async def service(towers: TowersInMemory, tmp_path: Path, away: str) -> AsyncIterator[EmbedService]:
+    inputs = InputSettings(file_roots=(tmp_path,), queue_media=QUEUE, private_hosts=(away,))
     async with EmbedService(
         [THREE], towers, limits=EmbedLimits(), batch_limits=BatchLimits(), inputs=inputs, tokenizer_threads=1
     ) as service:
@@ -190,21 +200,62 @@ BAD = [
     (Content((text("a"), image(weight=-1))), Reason.FIELD_INVALID, ".parts[1].weight"),
     (Content((text("a"), image(b"GIF89a"))), Reason.MEDIA_UNDECODABLE, ".parts[1].image"),
     (Content((text("a"),) * 17), Reason.TOO_MANY_ITEMS, ".parts"),
+    (sound(bytes(100_001)), Reason.CONTENT_TOO_LONG, ".parts[0].audio"),
+    (sound(clip(hum(0.1, 500), 500)), Reason.MEDIA_UNDECODABLE, ".parts[0].audio"),
+    (sound(clip(hum(0.01, RATE, channels=65), RATE)), Reason.MEDIA_UNDECODABLE, ".parts[0].audio"),
+    (sound(NO_NUMBERS), Reason.MEDIA_UNDECODABLE, ".parts[0].audio"),
+    (Part(Modality.AUDIO, Media(uri="data:;base64,****")), Reason.URI_REFUSED, ".parts[0].audio"),
 ]
+BAD_EVERY = 4  # a bad item stands at each fourth place, between good ones of every modality
 
 
 async def test_bad_items_of_every_kind_leave_the_rest_of_a_hundred_alone(embedder: Embedder) -> None:
     contents: list[Content | Part] = [(text("good"), image(), sound())[index % 3] for index in range(100)]
     for index, (content, _, _) in enumerate(BAD):
-        contents[5 * index] = content
+        contents[BAD_EVERY * index] = content
     results = (await embedder.embed(call(*contents))).results
     for index, (_, reason, place) in enumerate(BAD):
-        error = results[5 * index]
+        error = results[BAD_EVERY * index]
         assert isinstance(error, InvalidArgument)
-        assert (error.reason, error.field) == (reason, f"contents[{5 * index}]{place}")
+        assert (error.reason, error.field) == (reason, f"contents[{BAD_EVERY * index}]{place}")
         assert error.message.startswith(error.field)
-    good = [result for index, result in enumerate(results) if index % 5 or index >= 5 * len(BAD)]
+    good = [result for index, result in enumerate(results) if index % BAD_EVERY or index >= BAD_EVERY * len(BAD)]
+    assert len(good) == 100 - len(BAD)
     assert all(isinstance(result, Embedding) for result in good)
+
+
+def named(modality: Modality, content: bytes) -> Part:
+    return Part(modality, Media(uri=f"data:;base64,{base64.b64encode(content).decode()}"))
+
+
+@pytest.mark.parametrize(
+    ("part", "limit", "actual", "unit"),
+    [
+        (image(bytes(20_001)), "20000", "20001", "bytes"),
+        (named(Modality.IMAGE, bytes(20_001)), "20000", "20001", "bytes"),
+        (image(encoded(picture(101, 100))), "10000", "10100", "pixels"),
+        (sound(bytes(100_001)), "100000", "100001", "bytes"),
+        (named(Modality.AUDIO, bytes(100_001)), "100000", "100001", "bytes"),
+    ],
+)
+async def test_every_size_of_media_is_refused_beyond_its_limit(
+    embedder: Embedder, part: Part, limit: str, actual: str, unit: str
+) -> None:
+    error, rest = (await embedder.embed(call(part, text("good")))).results
+    assert isinstance(error, InvalidArgument)
+    assert error.reason is Reason.CONTENT_TOO_LONG
+    assert error.metadata == {"limit": limit, "actual": actual, "unit": unit}
+    assert isinstance(rest, Embedding)
+
+
+async def test_a_source_that_is_away_fails_its_items_alone(embedder: Embedder, away: str) -> None:
+    gone = Media(uri=f"http://{away}/a")
+    contents = [image(), Part(Modality.IMAGE, gone), Part(Modality.AUDIO, gone), Content((text("a"), image())), sound()]
+    results = (await embedder.embed(call(*contents))).results
+    for error in results[1:3]:
+        assert isinstance(error, Unavailable)
+        assert error.reason is Reason.BACKEND_UNAVAILABLE
+    assert all(isinstance(results[index], Embedding) for index in (0, 3, 4))
 
 
 async def test_a_picture_is_read_by_uri(embedder: Embedder, tmp_path: Path) -> None:

@@ -64,8 +64,9 @@ def test_samples_beyond_full_scale_are_clipped() -> None:
 def test_samples_that_are_no_numbers_are_refused(value: float) -> None:
     samples = hum(0.1, RATE)
     samples[5] = value
-    with pytest.raises(InvalidArgument, match="not finite"):
+    with pytest.raises(InvalidArgument, match="not finite") as caught:
         DECODER.decode(clip(samples, RATE, subtype="FLOAT"))
+    assert caught.value.reason is Reason.MEDIA_UNDECODABLE
 
 
 def test_a_clip_without_a_sample_is_empty() -> None:
@@ -82,10 +83,10 @@ def test_what_is_no_sound_cannot_be_decoded(data: bytes) -> None:
 
 
 def test_an_unusual_rate_or_number_of_channels_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="samples a second"):
-        DECODER.decode(clip(hum(0.1), 500))
-    with pytest.raises(InvalidArgument, match="channels"):
-        DECODER.decode(clip(hum(0.1, channels=65)))
+    for data, told in ((clip(hum(0.1), 500), "samples a second"), (clip(hum(0.1, channels=65)), "channels")):
+        with pytest.raises(InvalidArgument, match=told) as caught:
+            DECODER.decode(data)
+        assert caught.value.reason is Reason.MEDIA_UNDECODABLE
 
 
 def outcome(data: bytes) -> None:
