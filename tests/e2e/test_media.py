@@ -55,6 +55,30 @@ def test_a_mixed_batch_gives_one_vector_each_in_one_space(client: Client, media_
     assert found.usage.total == 1 + 3 + 2
 
 
+BAD = {
+    image(b""): Reason.CONTENT_EMPTY,
+    image(GRADIENT[:100]): Reason.MEDIA_UNDECODABLE,
+    image(HUM): Reason.MEDIA_UNDECODABLE,
+    audio(RED): Reason.MEDIA_UNDECODABLE,
+    audio(clip(hum(0.1, 500), 500)): Reason.MEDIA_UNDECODABLE,
+    audio(clip(np.empty((0, 1), np.float32))): Reason.CONTENT_EMPTY,
+    image("http://127.0.0.1/a.jpg"): Reason.URI_REFUSED,
+    audio("file:///etc/passwd"): Reason.URI_REFUSED,
+    image("data:;base64,****"): Reason.URI_REFUSED,
+    Part.of_text(" "): Reason.CONTENT_EMPTY,
+}
+
+
+def test_a_hundred_with_bad_items_of_every_kind_gives_the_rest(client: Client) -> None:
+    contents = [("words", image(RED), audio(HUM))[index % 3] for index in range(100)]
+    contents[::10] = BAD
+    found = client.embed(contents)
+    assert {index: error.reason for index, error in found.errors.items()} == {
+        10 * index: reason for index, reason in enumerate(BAD.values())
+    }
+    assert np.isfinite(np.delete(found.vectors, range(0, 100, 10), axis=0)).all()
+
+
 def test_parts_are_averaged_by_weight(client: Client) -> None:
     parts = (image(RED, weight=3), audio(HUM, weight=2), Part.of_text("words"))
     alone = client.embed(parts).vectors.astype(float)
