@@ -14,6 +14,7 @@ from PIL import Image
 
 from sensorium import AttributeField, AttributeType, Client, Content, Document, Part, QueryPart, audio, image
 from sensorium.cli.samples import Medium, SampleSet
+from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.content import Modality
 from sensorium.train.image_pack import read_packs
 
@@ -66,6 +67,48 @@ def titled(word: str, media: list[Medium]) -> set[str]:
 
 def mean_rank(ranked: dict[str, int], ids: set[str]) -> float:
     return sum(ranked[each] for each in ids) / len(ids)
+
+
+def huge_png() -> bytes:
+    """Return a small file of more pixels than a tower takes."""
+    stream = BytesIO()
+    Image.new("1", (8_000, 6_000)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+# Each is wrong in a way of its own, with the reason that must be given.
+BAD: dict[str, tuple[object, Reason]] = {
+    "empty text": ("", Reason.CONTENT_EMPTY),
+    "empty image": (image(b""), Reason.CONTENT_EMPTY),
+    "no image": (image(b"no picture at all"), Reason.MEDIA_UNDECODABLE),
+    "half an image": (image(MEDIA[BUS].path.read_bytes()[:2_000]), Reason.MEDIA_UNDECODABLE),
+    "a sound as an image": (image(SOUNDS[0].path.read_bytes()), Reason.MEDIA_UNDECODABLE),
+    "too many pixels": (image(huge_png()), Reason.CONTENT_TOO_LONG),
+    "too many bytes": (image(MEDIA[BUS].path.read_bytes() + bytes(20 << 20)), Reason.CONTENT_TOO_LONG),
+    "a private address": (image("http://127.0.0.1:1/a.jpg"), Reason.URI_REFUSED),
+    "a file of no root": (image("file:///etc/passwd"), Reason.URI_REFUSED),
+    "no sound": (audio(b"no sound at all"), Reason.MEDIA_UNDECODABLE),
+    "an empty sound": (audio(b""), Reason.CONTENT_EMPTY),
+    "an image as a sound": (audio(MEDIA[BUS].path.read_bytes()), Reason.MEDIA_UNDECODABLE),
+    "a broken data URI": (audio("data:audio/wav;base64,!!!"), Reason.URI_REFUSED),
+}
+
+
+def test_a_batch_of_a_hundred_returns_the_rest_beside_bad_items_of_every_kind(client: Client) -> None:
+    good = ["a bus", MEDIA[BUS].part(), SOUNDS[0].part()]
+    batch = [good[place % 3] for place in range(100)]
+    places = dict(zip(range(3, 100, 7), BAD, strict=False))
+    for place, kind in places.items():
+        batch[place] = BAD[kind][0]
+    found = client.embed(batch, model=NAME)  # type: ignore[arg-type]
+    assert len(places) == len(BAD)
+    assert {places[place]: error.reason for place, error in found.errors.items()} == {
+        kind: reason for kind, (_, reason) in BAD.items()
+    }
+    assert {type(error) for error in found.errors.values()} == {InvalidArgument}
+    alone = client.embed(good, model=NAME).vectors
+    for place in set(range(100)) - set(places):
+        assert float(found.vectors[place] @ alone[place % 3]) > 0.9999
 
 
 def run_cli(mesh: MeshProcess, *arguments: str) -> str:

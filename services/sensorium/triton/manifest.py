@@ -54,12 +54,22 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class HubFile:
+    """A file that a model hub publishes; its content is held to the hash of the weights, whatever the revision."""
+
+    model: RelativePath
+    file: RelativePath
+    revision: RelativePath = "main"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Weights:
     """A weights file that the build puts in place.
 
     Attributes:
         lock: The requirements file, with hashes, that names the package holding the weights; beside the repository.
         member: The file inside the package.
+        hub: The same file on a model hub.
     """
 
     file: RelativePath
@@ -67,6 +77,7 @@ class Weights:
     size_bytes: Count
     lock: RelativePath
     member: RelativePath
+    hub: HubFile | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

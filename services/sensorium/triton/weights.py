@@ -14,7 +14,7 @@ from pathlib import Path
 from sensorium.errors import FailedPrecondition, NotFound, Unavailable
 from sensorium.triton.command import run
 from sensorium.triton.manifest import Weights
-from sensorium.triton.stamp import CHUNK_BYTES, ByteCount, Stamp
+from sensorium.triton.stamp import CHUNK_BYTES, ByteCount, Stamp, hash_file
 
 
 def copy_verified(source: Path, target: Path, weights: Weights, progress: ByteCount) -> None:
@@ -40,6 +40,16 @@ def copy_verified(source: Path, target: Path, weights: Weights, progress: ByteCo
                 f"{how_to_get(weights)}"
             )
     Stamp.of(target, weights.sha256, sha256).write(target)
+
+
+def adopt(target: Path, weights: Weights, progress: ByteCount) -> bool:
+    """Stamp a file that somebody has put in place by hand; return whether it is there and right."""
+    if not target.is_file() or target.stat().st_size != weights.size_bytes:
+        return False
+    if hash_file(target, progress) != weights.sha256:
+        return False
+    Stamp.of(target, weights.sha256, weights.sha256).write(target)
+    return True
 
 
 def how_to_get(weights: Weights) -> str:

@@ -151,12 +151,25 @@ async def test_wrong_weights_are_named_and_leave_nothing(
     assert [path.name for path in placed(repository).parent.iterdir()] == ["model.onnx"]
 
 
-async def test_wrong_weights_leave_the_good_ones_in_place(repository: Path, source: Path) -> None:
-    await build_model(MODEL, repository, weights=source)
-    placed(repository).with_name("model.safetensors.stamp").unlink()
+async def test_wrong_weights_leave_the_earlier_ones_in_place(repository: Path, source: Path) -> None:
+    placed(repository).write_bytes(b"of an earlier manifest")
     publish(source, CONTENT[:-1] + b"!")
     with pytest.raises(FailedPrecondition):
         await build_model(MODEL, repository, weights=source)
+    assert placed(repository).read_bytes() == b"of an earlier manifest"
+
+
+async def test_weights_put_in_place_by_hand_are_verified_and_taken(repository: Path, lock: Path) -> None:
+    placed(repository).write_bytes(CONTENT)
+    steps: list[str] = []
+    assert await build_model(MODEL, repository, progress=lambda step, *_: steps.append(step))
+    assert steps == ["verify"]
+    assert not await build_model(MODEL, repository)
+
+
+async def test_wrong_weights_put_in_place_by_hand_are_replaced(repository: Path, source: Path) -> None:
+    placed(repository).write_bytes(CONTENT[:-1] + b"!")
+    assert await build_model(MODEL, repository, weights=source)
     assert placed(repository).read_bytes() == CONTENT
 
 
