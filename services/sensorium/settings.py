@@ -295,9 +295,7 @@ class TritonSettings(Section):
     )
     environment: Path = Field(default=Path(".venv-triton"), description="the environment Triton is installed in")
     model_repository: Path = Field(default=Path("model_repository"), description="Triton models and model cards")
-    hub: str = Field(
-        default="https://huggingface.co", description="where `sensorium model pull` fetches weights; a mirror does too"
-    )
+    hub: str = Field(default="", description="the model hub or mirror that `sensorium model pull` asks")
     hub_timeout_seconds: float = Field(default=30.0, gt=0, description="a hub that is silent for longer is given up")
     config_name: ConfigName | None = Field(
         default=None, description="which configs/<name>.pbtxt to use where a model has it; unset: gpu if usable, or cpu"

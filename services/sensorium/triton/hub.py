@@ -60,6 +60,8 @@ class Hub:
     def _url(self, weights: Weights) -> str:
         if weights.hub is None:
             raise NotFound("its manifest names no file of a hub")
+        if not self._address:
+            raise FailedPrecondition("no model hub is named: give --hub, or set SENSORIUM_TRITON__HUB")
         url = f"{self._address}/{weights.hub.model}/resolve/{weights.hub.revision}/{weights.hub.file}"
         if not _is_address(url):
             raise FailedPrecondition(f"{self._address!r} is no address of a hub (https://…)")

@@ -29,8 +29,9 @@ tags = st.builds(
     part_index=st.integers(0, 9), definition=text, definition_version=st.integers(1, 9), model=text,
     model_revision=text, job=text, create_time=moments,
 )  # fmt: skip
+ids = st.from_regex(r"f[0-9a-f]{32}", fullmatch=True)  # as made from a file's URI
 records = st.builds(
-    ExportedFile, id=text, uri=text, file_name=text, file_dir=text, file_type=st.sampled_from(["text", "image"]),
+    ExportedFile, id=ids, uri=text, file_name=text, file_dir=text, file_type=st.sampled_from(["text", "image"]),
     content_type=text, size_bytes=st.integers(0, 2**62), fingerprint=text, file_update_time=moments,
     file_create_time=st.none() | moments,
     attributes=st.dictionaries(text, st.booleans() | st.integers(-9, 9) | text | st.lists(text, max_size=2)),
