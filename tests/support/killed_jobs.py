@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mesh_process import ROOT
 
-from sensorium.dataset.jobs.runner import EXECUTOR, VERSION
+from sensorium.dataset.jobs.workflows import EXECUTOR, VERSION
 
 WORKER = ROOT / "tests" / "support" / "dataset_worker.py"
 
