@@ -1,5 +1,6 @@
 """The starter model on a real mesh: photos and sounds are found by words, by one another and by both, not by luck."""
 
+import json
 import os
 import subprocess
 import sys
@@ -183,6 +184,14 @@ def test_what_is_not_wanted_falls_back(ranks: Ranks) -> None:
     wanted, without = ranks("food on a plate"), ranks(["food on a plate", unwanted])
     assert mean_rank(without, pizzas) > mean_rank(wanted, pizzas) + 3
     assert min(without[each] for each in titled("plates of food", PHOTOS)) == 1
+
+
+def test_the_command_line_searches_by_words_and_photos_and_away_from_words(starter_mesh: MeshProcess) -> None:
+    search = ("search", GALLERY, "food on a plate", "--filter", 'kind = "photo"', "--top-k", "3", "--json")
+    first = json.loads(run_cli(starter_mesh, *search, "--image", str(MEDIA[PIZZA].path)).splitlines()[0])
+    assert first["hits"][0]["document"]["id"] == PIZZA
+    without = json.loads(run_cli(starter_mesh, *search, "--without", "a pizza on a pan").splitlines()[0])
+    assert not {hit["document"]["id"] for hit in without["hits"]} & titled("pizza", PHOTOS)
 
 
 def test_an_unwanted_photo_takes_those_like_it_away(ranks: Ranks) -> None:

@@ -8,21 +8,25 @@ from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.selecting import Filter, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
-from sensorium.model.content import Part
+from sensorium.model.content import Content, Part
+from sensorium.model.search import QueryPart
 
 Collection = Annotated[str, typer.Argument(help="The collection's id.", show_default=False)]
 Words = Annotated[str | None, typer.Argument(help="What to look for.", show_default=False)]
 TopK = Annotated[int, typer.Option(min=1, help="The most hits.")]
 MinScore = Annotated[float | None, typer.Option(help="The least score of a hit.", show_default=False)]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
-
-
+Without = Annotated[
+    list[str] | None, typer.Option(help="Words that hits shall not be like; may be given again.", show_default=False)
+]
 Facets = Annotated[
     list[str] | None, typer.Option("--facet", help="Count the values of this field.", show_default=False)
 ]
 GroupBy = Annotated[str, typer.Option(help="Show groups by this attribute.", show_default=False)]
 GroupSize = Annotated[int, typer.Option(min=1, help="The most hits of a group.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show how the search would run, and do not run it.")]
+
+WITHOUT_WEIGHT = -0.5
 
 
 @command
@@ -33,6 +37,7 @@ def search(
     *,
     images: Images = None,
     sounds: Sounds = None,
+    without: Without = None,
     top_k: TopK = 10,
     min_score: MinScore = None,
     filter_: Filter = "",
@@ -50,7 +55,7 @@ def search(
 
     [green]sensorium search samples "Who won the Super Bowl?" --top-k 3[/]
 
-    [green]sensorium search photos --image beach.jpg[/]
+    [green]sensorium search photos --image beach.jpg --without "people"[/]
 
     [green]sensorium search samples "oxygen" --min-score 0.4 --json[/]
 
@@ -69,10 +74,11 @@ def search(
         group_size=group_size,
         instruction=instruction,
     )
-    query: list[str | Part] = [words] if words is not None else []
+    query: list[str | Part | QueryPart] = [words] if words is not None else []
     query += [part for _, part in media_given(images, sounds)]
     if not query:
         raise typer.BadParameter("give words, or images or sounds")
+    query += [QueryPart(Content.of_text(unwanted), WITHOUT_WEIGHT) for unwanted in without or []]
     with session.client() as client:
         if explain:
             plan = client.explain(collection, query, **options)

@@ -45,6 +45,16 @@ def test_search_shows_the_nearest_first(run: Any, garage: str) -> None:
     assert run("search", garage, "zzz", "--min-score", "0.5").out == "no hits\n"
 
 
+def test_a_search_goes_away_from_words_too(run: Any, garage: str) -> None:
+    run("document", "upsert", garage, stdin='{"id": "a", "text": "aaab"}\n{"id": "b", "text": "abbb"}')
+    (alone,) = run("search", garage, "ab", "--json").documents()
+    (without,) = run("search", garage, "ab", "--without", "a", "--json").documents()
+    scores = [{hit["document"]["id"]: hit["score"] for hit in found["hits"]} for found in (alone, without)]
+    assert scores[0]["a"] == pytest.approx(scores[0]["b"])
+    assert scores[1]["a"] < scores[1]["b"]
+    assert run("search", garage, "--without", "a").status == 2
+
+
 def test_search_filters_counts_groups_and_explains(run: Any) -> None:
     run("collection", "create", "shed", "--model", "letters", "--attribute", "n:int")
     lines = (
