@@ -3,16 +3,17 @@
 import asyncio
 import multiprocessing
 import pickle
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
 from memory_mesh import MemoryMesh
+from reading_workers import begin, fetch, words
 from served_mesh import served
 
-from sensorium import LoadedDataset, Sample, load_dataset
+from sensorium import LoadedDataset, load_dataset
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
@@ -50,22 +51,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         world = World(service, address, folder)
         await world.imported()
         yield world
-
-
-def words(sample: Sample) -> str:
-    return f"{sample.data.decode()} {' '.join(sample.record.tags.effective)}".strip()
-
-
-_in_worker: dict[str, LoadedDataset[str]] = {}
-
-
-def begin(pickled: bytes) -> None:
-    _in_worker["dataset"] = pickle.loads(pickled)
-
-
-def fetch(places: Sequence[int]) -> list[str]:
-    """What PyTorch's fetcher does with a batch of a map-style dataset."""
-    return _in_worker["dataset"].__getitems__(places)
 
 
 async def test_a_version_is_a_sequence_of_its_files(world: World) -> None:
