@@ -9,7 +9,6 @@ from sensorium.cli.options import command
 from sensorium.cli.selecting import Filter, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
 from sensorium.model.content import Content, Part
-from sensorium.model.search import QueryPart
 
 Collection = Annotated[str, typer.Argument(help="The collection's id.", show_default=False)]
 Words = Annotated[str | None, typer.Argument(help="What to look for.", show_default=False)]
@@ -62,7 +61,7 @@ def search(
     [green]sensorium search shed "two wheels" --filter "wheels >= 2" --not-tag red --facet wheels[/]
     """
     from sensorium.cli.tables import found_table, plan_text
-    from sensorium.client import SearchOptions
+    from sensorium.client import QueryPart, SearchOptions
 
     options = SearchOptions(
         top_k=top_k,
