@@ -13,6 +13,7 @@ from sensorium import Client
 
 STATELESS = ("gateway", "embed", "tag")
 CALL_SECONDS = 20.0
+SETTLE_SECONDS = 5  # in which callers find a replica that is ready again, as docs/resilience.md asks
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ async def replaced(replicas: RoleProcesses, names: Sequence[str]) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
         while any(process.connections() < count for process, count in zip(new, callers, strict=True)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+    await asyncio.sleep(SETTLE_SECONDS)
 
 
 @pytest.mark.slow
