@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,58 +22,27 @@ from sensorium.model.content import Content
 from sensorium.model.embedding import Calibration, ModelInfo, Priority
 from sensorium.model.tagging import TagDefinitionSpec, TagRequest, TagSpec
 from sensorium.ports import Embedder
-from sensorium.tag.assignment import probabilities
 from sensorium.tag.content_vectors import embed_contents
 from sensorium.tag.tag_vectors import TagVectors
+from sensorium.train.tag_calibration import THRESHOLD, Pairs, figures, fit, tenths
 
 HERE = Path(__file__).resolve().parent
 PASSAGES = HERE.parents[1] / "samples" / "passages.jsonl"
 BATCH = 256
-BINS = 10
-THRESHOLD = 0.5
-STEPS = 50
 Values = NDArray[np.float64]
-Labels = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """Pairs of content and tag: cosine similarities, and whether the tag fits; both of shape [pairs]."""
-
-    similarities: Values
-    fits: Labels
-
-    def joined(self, other: "Pairs") -> "Pairs":
-        """Return the pairs of both."""
-        return Pairs(np.concatenate([self.similarities, other.similarities]), np.concatenate([self.fits, other.fits]))
-
-
-def fit(pairs: Pairs) -> Calibration:
-    """Return the logistic regression of `fits` on `similarities`, by Newton's method."""
-    design = np.stack([pairs.similarities, np.ones(len(pairs.similarities))], axis=1)
-    weights = np.zeros(2)
-    for _ in range(STEPS):
-        chances = probabilities(pairs.similarities, Calibration(*weights.tolist()))
-        curvature = (design * (chances * (1 - chances))[:, None]).T @ design
-        weights -= np.linalg.solve(curvature + 1e-9 * np.eye(2), design.T @ (chances - pairs.fits))
-    return Calibration(*weights.tolist())
 
 
 def report(name: str, pairs: Pairs, calibration: Calibration) -> None:
     """Print expected calibration error, precision and recall, and the reliability of each tenth of the scores."""
-    chances = probabilities(pairs.similarities, calibration)
-    places = np.clip((chances * BINS).astype(int), 0, BINS - 1)
-    filled = [places == place for place in range(BINS) if (places == place).any()]
-    gaps = np.array([abs(chances[chosen].mean() - pairs.fits[chosen].mean()) for chosen in filled])
-    sizes = np.array([chosen.sum() for chosen in filled])
-    assigned = chances >= THRESHOLD
-    right = int((assigned & pairs.fits).sum())
+    chances = calibration.probabilities(pairs.similarities)
+    measured, filled = figures(pairs, chances), tenths(pairs, chances)
     print(f"\n{name}: {len(chances)} pairs, {int(pairs.fits.sum())} fit")
-    print(f"  expected calibration error {np.average(gaps, weights=sizes):.4f}", end="")
+    gaps, sizes = [abs(score - share) for score, share, _ in filled], [count for *_, count in filled]
+    print(f"  expected calibration error {measured['calibration error']:.4f}", end="")
     print(f", beyond the lowest tenth {np.average(gaps[1:], weights=sizes[1:]):.3f}")
-    print(f"  at {THRESHOLD}: precision {right / assigned.sum():.3f}, recall {right / pairs.fits.sum():.3f}")
-    for chosen in filled:
-        print(f"  score {chances[chosen].mean():.3f}  fits {pairs.fits[chosen].mean():.3f}  pairs {int(chosen.sum())}")
+    print(f"  at {THRESHOLD}: precision {measured['precision at 0.5']:.3f}, recall {measured['recall at 0.5']:.3f}")
+    for score, share, count in filled:
+        print(f"  score {score:.3f}  fits {share:.3f}  pairs {count}")
 
 
 async def compared(embedder: Embedder, model: ModelInfo, tags: tuple[TagSpec, ...], contents: list[str]) -> Values:
@@ -135,7 +103,7 @@ async def calibrate(address: str, name: str, other: Path | None) -> None:
         report("held-out half", held_out, calibration)
         if other:
             report(f"another domain ({other.name})", await captions(backends.embedder, model, other), calibration)
-    print(f"\n[calibration]\nslope = {calibration.slope:.2f}\nintercept = {calibration.intercept:.2f}")
+    print(f"\n[calibration.text]\nslope = {calibration.slope:.2f}\nintercept = {calibration.intercept:.2f}")
 
 
 def main() -> None:
