@@ -310,8 +310,8 @@ async def test_the_part_that_speaks_for_a_tag_is_named(tagger: Tagger) -> None:
 
 async def test_a_content_that_no_calibration_is_for_harms_no_other(tagger: Tagger) -> None:
     video = Part(Modality.VIDEO, Media(data=b"aaa"))
-    mixed = Content((Part.of_text("aaa"), Part(Modality.IMAGE, Media(data=b"aaa"))))
-    response = await tagger.tag(TagRequest(SPEC, (Content((video,)), mixed, *texts("aaa"))))
+    both = Content((Part.of_text("aaa"), video))
+    response = await tagger.tag(TagRequest(SPEC, (Content((video,)), both, *texts("aaa"))))
     *refusals, tagged = response.results
     assert isinstance(tagged, ContentTags)
     assert [each.tag for each in tagged.tags] == ["aaa"]

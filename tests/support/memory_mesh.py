@@ -62,6 +62,7 @@ from sensorium.search.filter_fields import record_of
 from sensorium.search.selection import read_selection
 from sensorium.settings import SearchSettings
 from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import embed_contents
 from sensorium.tag.definitions import merged
 from sensorium.tag.tag_vectors import TagVectors
@@ -361,7 +362,9 @@ class MemoryTagger:
         contents = await embed_contents(self.embedder, request, model, 256)
         assignment = Assignment(spec, tags, request.candidate_count)
         results = (
-            each if isinstance(each, SensoriumError) else assignment.tags_of(each, CALIBRATION)
+            each
+            if isinstance(each, SensoriumError)
+            else assignment.tags_of(each, ContentCalibration((CALIBRATION,), (1.0,)))
             for each in contents.vectors
         )
         return TagResponse(tuple(results), model.name, model.revision, version, contents.usage, contents.timings)

@@ -174,8 +174,17 @@ class Calibration:
 
     def probabilities(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability, 0 to 1, for each cosine similarity; any shape."""
-        chances: NDArray[np.float64] = np.exp(-np.logaddexp(0, -(self.slope * similarities + self.intercept)))
-        return chances
+        return logistic(self.log_odds(similarities))
+
+    def log_odds(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithm of the odds that the tag fits for each cosine similarity; any shape."""
+        return self.slope * similarities + self.intercept
+
+
+def logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities, computed so that nothing overflows."""
+    chances: NDArray[np.float64] = np.exp(-np.logaddexp(0, -log_odds))
+    return chances
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from itertools import islice
 
 import numpy as np
 
-from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import AssignedTag, ContentTags, TagDefinitionSpec, TagEvidence
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import ContentVectors
 from sensorium.tag.embedding import Matrix
 
@@ -26,15 +26,15 @@ class Assignment:
     tags: Matrix
     candidate_count: int
 
-    def tags_of(self, content: ContentVectors, calibration: Calibration) -> ContentTags:
+    def tags_of(self, content: ContentVectors, calibration: ContentCalibration) -> ContentTags:
         """Return the tags of one content, surest first; equally sure ones in the definition's order.
 
         Args:
             content: Its vectors.
-            calibration: That of its modality.
+            calibration: How it is scored.
         """
         similarities = np.clip(self.tags @ content.whole, -1, 1).astype(np.float64)
-        scores = calibration.probabilities(similarities)
+        scores = calibration.scores(content, self.tags)
         thresholds = np.array([self.spec.threshold_of(tag) for tag in self.spec.tags])
         order = np.argsort(-scores, kind="stable").tolist()
         fits = scores >= thresholds

@@ -7,7 +7,7 @@ from typing import Self
 
 from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.model.count_check import check_count
-from sensorium.model.embedding import Calibration, Timings
+from sensorium.model.embedding import Timings
 from sensorium.model.names import TagDefinitionName, check_id
 from sensorium.model.search import Page
 from sensorium.model.tagging import (
@@ -27,7 +27,7 @@ from sensorium.storage.workers import Workers
 from sensorium.storage.write_lane import Terms
 from sensorium.tag import definitions
 from sensorium.tag.assignment import Assignment
-from sensorium.tag.content_calibration import calibration_of, check_can_tag
+from sensorium.tag.content_calibration import ContentCalibration, calibration_of, check_can_tag
 from sensorium.tag.content_vectors import ContentVectors, EmbeddedContents, embed_contents
 from sensorium.tag.definition_check import check_definition
 from sensorium.tag.repeats import check_request_id, once
@@ -187,12 +187,12 @@ def _check_range(number: int, largest: int, field: str) -> None:
 
 
 def _result(
-    content: ContentVectors | SensoriumError, calibration: Calibration | SensoriumError, assignment: Assignment
+    content: ContentVectors | SensoriumError, calibration: ContentCalibration | SensoriumError, assignment: Assignment
 ) -> ContentTags | SensoriumError:
     match content, calibration:
         case (SensoriumError() as error, _) | (_, SensoriumError() as error):
             return error
-        case ContentVectors() as vectors, Calibration() as fitted:
+        case ContentVectors() as vectors, ContentCalibration() as fitted:
             return assignment.tags_of(vectors, fitted)
     raise AssertionError("a content has vectors and a calibration, or an error")
 

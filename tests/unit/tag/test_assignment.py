@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import ContentTags, TagDefinitionSpec, TagSpec
 from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import ContentVectors
 
 AXES = np.eye(4, dtype=np.float32)
@@ -19,7 +20,7 @@ CALIBRATION = Calibration(20.0, -10.0)
 
 def assign(spec: TagDefinitionSpec, whole: list[float], candidate_count: int = 0) -> ContentTags:
     assignment = Assignment(spec, AXES[: len(spec.tags), : len(spec.tags)], candidate_count)
-    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)), CALIBRATION)
+    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)), ContentCalibration((CALIBRATION,), (1.0,)))
 
 
 def names(*tags: str, **fields: float) -> TagDefinitionSpec:
