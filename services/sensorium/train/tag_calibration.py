@@ -16,7 +16,7 @@ IMAGE_TAGS = 20
 _TENTHS = 10
 _STEPS = 50
 # Keeps the slope finite where similarities tell all that fits from all that does not; too small to matter elsewhere.
-_RIDGE = 1e-4
+_RIDGE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
