@@ -94,6 +94,7 @@ test-containers: .venv/.synced ## Builds the images and runs docker-compose.yml 
 
 .PHONY: check
 check: setup ## Formats (with FIX=1), lints, types, and checks contracts, layering and generated configs
+	@! git grep -nIE '^(<{7}|>{7}) ' || { echo 'marks of an unresolved merge are left'; exit 1; }
 	@$(BIN)/ruff format $(if $(FIX),,--check) services tests tools
 	@$(BIN)/ruff check $(if $(FIX),--fix) services tests tools
 	@$(BIN)/mypy

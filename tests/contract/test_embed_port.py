@@ -77,7 +77,14 @@ class InferenceInMemory:
 
 
 INFO = ModelInfo(
-    "tiny", "r1", "A fake.", DIMENSION, MAX_TOKENS, "Apache-2.0", dimensions=(8,), calibration=Calibration(28.5, -8.75)
+    "tiny",
+    "r1",
+    "A fake.",
+    DIMENSION,
+    MAX_TOKENS,
+    "Apache-2.0",
+    dimensions=(8,),
+    calibrations=(Calibration(28.5, -8.75), Calibration(37.0, -6.0, Modality.IMAGE)),
 )
 
 

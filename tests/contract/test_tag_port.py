@@ -26,6 +26,7 @@ from sensorium.errors import (
     SensoriumError,
     Unavailable,
 )
+from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.embedding import Priority
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.tagging import (
@@ -305,6 +306,18 @@ async def test_the_part_that_speaks_for_a_tag_is_named(tagger: Tagger) -> None:
     assert {each.tag: each.evidence.part_index for each in both.tags} == {"aaa": 1, "bbb": 0}
     assert both.tags[0].evidence.explanation.endswith("; part 2 is nearest")
     assert response.usage.token_count == 2
+
+
+async def test_a_content_that_no_calibration_is_for_harms_no_other(tagger: Tagger) -> None:
+    video = Part(Modality.VIDEO, Media(data=b"aaa"))
+    both = Content((Part.of_text("aaa"), video))
+    response = await tagger.tag(TagRequest(SPEC, (Content((video,)), both, *texts("aaa"))))
+    *refusals, tagged = response.results
+    assert isinstance(tagged, ContentTags)
+    assert [each.tag for each in tagged.tags] == ["aaa"]
+    for index, error in enumerate(refusals):
+        assert isinstance(error, InvalidArgument)
+        assert (error.reason, error.field) == (Reason.OPTION_UNSUPPORTED, f"contents[{index}]")
 
 
 async def test_a_version_stays_usable_after_an_update(tagger: Tagger) -> None:

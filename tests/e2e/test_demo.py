@@ -40,6 +40,9 @@ def test_the_demo_indexes_once_and_finds_passages_photos_and_sounds(tmp_path: Pa
     assert any("bus" in title for title in titles["“a red bus on a street”"][:2])
     assert titles["“a dog barking”"][0] == "dog bark"
     assert titles["the sound “rooster”"][0] == "rooster"
+    tagged = {line["tagged"]: [tag["tag"] for tag in line["tags"]] for line in answers if "tagged" in line}
+    assert {medium.partition("-")[0] for medium in tagged} == {"photo", "sound"}
+    assert "bus" in tagged["photo-252639"]
     [page] = [line for line in answers if "page" in line]
     assert "research use only" in page["license"]
     assert page["license"] in Path(page["page"]).read_text()

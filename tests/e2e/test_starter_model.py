@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from mesh_process import ROOT, MeshProcess
 from PIL import Image
 
@@ -17,6 +18,7 @@ from sensorium import AttributeField, AttributeType, Client, Content, Document, 
 from sensorium.cli.samples import Medium, SampleSet
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.content import Modality
+from sensorium.model.tagging import TagDefinitionSpec, TagSpec
 from sensorium.train.image_pack import read_packs
 
 NAME = "starter-trimodal-v1"
@@ -218,6 +220,38 @@ def test_sounds_find_sounds_of_their_kind(ranks: Ranks) -> None:
         assert by_rank[0][1] == sound.id
         alike += by_rank[1][1] in titled(label, SOUNDS)
     assert alike >= 7  # Of 10; 1 by luck.
+
+
+TAGS = ("bus", "mountain", "pizza", "bathroom", "dog bark", "clock tick", "rooster", "sea waves")
+
+
+def tags_of(client: Client, *contents: Part, tags: tuple[str, ...] = TAGS) -> list[list[str]]:
+    definition = TagDefinitionSpec(tuple(map(TagSpec, tags)), model=NAME)
+    found = client.tag(definition, [Content((each,)) for each in contents])
+    return [[each.tag for each in result.tags] for result in found.raise_for_errors()]
+
+
+def test_photos_and_sounds_get_the_right_tags(client: Client) -> None:
+    assert tags_of(client, MEDIA[BUS].part(), MEDIA[OTHER_BUS].part()) == [["bus"], ["bus"]]
+    ticks = [sound.part() for sound in SOUNDS if sound.title == "clock tick"]
+    right = sum(tags == ["clock tick"] for tags in tags_of(client, *ticks))
+    assert right >= len(ticks) * 3 / 4
+
+
+def test_what_fits_no_tag_gets_none(client: Client) -> None:
+    chance = np.random.default_rng(0)
+    hiss = BytesIO()
+    soundfile.write(hiss, chance.normal(0, 0.1, 80_000), 16_000, format="WAV")
+    snow = png(chance.integers(0, 256, (3, 240, 240), np.uint8))
+    assert tags_of(client, image(snow), audio(hiss.getvalue())) == [[], []]
+    senseless = ("quarterly tax return", "Latin grammar", "divorce law")
+    assert tags_of(client, *(each.part() for each in [*PHOTOS[:20], *SOUNDS[::8]]), tags=senseless) == [[]] * 30
+
+
+def test_the_same_similarity_is_worth_more_from_an_image_than_from_a_text(client: Client) -> None:
+    scores = {each.modality: each.probability(0.25) for each in client.model(NAME).calibrations}
+    assert scores[Modality.IMAGE] > 0.5 > scores[Modality.TEXT]
+    assert set(scores) == {Modality.TEXT, Modality.IMAGE, Modality.AUDIO}
 
 
 def png(pixels: np.ndarray) -> bytes:

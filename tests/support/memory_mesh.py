@@ -26,7 +26,7 @@ from sensorium.filters.python import holds
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.collection import Alias, Collection, CollectionField, CollectionSpec, CollectionUpdate
-from sensorium.model.content import Content
+from sensorium.model.content import Content, Modality
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.embedding import (
     Calibration,
@@ -62,12 +62,14 @@ from sensorium.search.filter_fields import record_of
 from sensorium.search.selection import read_selection
 from sensorium.settings import SearchSettings
 from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import embed_contents
 from sensorium.tag.definitions import merged
 from sensorium.tag.tag_vectors import TagVectors
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DIMENSION = 26
+CALIBRATION = Calibration(20.0, -10.0)
 LETTERS = ModelInfo(
     "letters",
     "r1",
@@ -76,7 +78,7 @@ LETTERS = ModelInfo(
     64,
     "Apache-2.0",
     state=ModelState.READY,
-    calibration=Calibration(20.0, -10.0),
+    calibrations=tuple(replace(CALIBRATION, modality=each) for each in (Modality.TEXT, Modality.IMAGE, Modality.AUDIO)),
 )
 
 
@@ -356,11 +358,15 @@ class MemoryTagger:
         self.requests.append(request)
         spec, version = await self._definition(request)
         model = await self.embedder.model(spec.model)
-        assert model.calibration
         tags = await TagVectors(self.embedder, batch_size=256, max_bytes=0).of(spec, model, request.priority)
         contents = await embed_contents(self.embedder, request, model, 256)
-        assignment = Assignment(spec, tags, model.calibration, request.candidate_count)
-        results = (each if isinstance(each, SensoriumError) else assignment.tags_of(each) for each in contents.vectors)
+        assignment = Assignment(spec, tags, request.candidate_count)
+        results = (
+            each
+            if isinstance(each, SensoriumError)
+            else assignment.tags_of(each, ContentCalibration((CALIBRATION,), (1.0,)))
+            for each in contents.vectors
+        )
         return TagResponse(tuple(results), model.name, model.revision, version, contents.usage, contents.timings)
 
     async def _definition(self, request: TagRequest) -> tuple[TagDefinitionSpec, int]:

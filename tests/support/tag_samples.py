@@ -14,7 +14,7 @@ from sensorium.ports import Tagger
 
 NAME = TagDefinitionName("default", "shapes")
 SPEC = TagDefinitionSpec((TagSpec("aaa", group="vowels"), TagSpec("bbb"), TagSpec("ccc")), display_name="Letters")
-UNCALIBRATED = replace(LETTERS, name="raw", calibration=None)
+UNCALIBRATED = replace(LETTERS, name="raw", calibrations=())
 
 
 @dataclass

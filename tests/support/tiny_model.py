@@ -41,7 +41,13 @@ model = "tiny-audio"
 sample_rate = 16000
 seconds = 1
 usage_weight = 2
-[calibration]
+[calibration.text]
+slope = 20.0
+intercept = -10.0
+[calibration.image]
+slope = 20.0
+intercept = -10.0
+[calibration.audio]
 slope = 20.0
 intercept = -10.0
 """

@@ -120,6 +120,8 @@ def test_what_is_shipped_can_be_served(whole: Places) -> None:
     assert card.training
     assert card.training.progress == {"image": "6 of 6 epochs", "audio": "6 of 6 epochs"}
     assert {"top-1", "caption recall@10", "audio top-1, mean of 2 folds"} <= set(card.training.figures)
+    assert card.calibration.by_modality().keys() == {"text", "image", "audio"}
+    assert {"image tags, calibration error", "audio tags, recall at 0.5"} <= set(card.training.figures)
     assert not stale_files(whole.repository)
     assert (whole.folder / "course.png").stat().st_size > 10_000
     for tower, count in (("image", 5), ("audio", 2)):

@@ -24,7 +24,7 @@ COLLECTION = "gallery"
 BATCH_ITEMS = 16
 HITS = 4
 NEAR = 10
-TAGGED_OF_EACH_KIND = 4
+TAGGED_OF_EACH_KIND = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +104,24 @@ class Gallery:
         return found
 
     async def tag(self, model: ModelInfo) -> None:
-        """Tag some photos and sounds, or say why the model cannot."""
+        """Tag photos and sounds, show some that got tags and say how many got none, or say why the model cannot."""
         definition = replace(read_definition(self._samples.tags).spec(), model=model.name)
-        chosen = [medium for kind in ("photo", "sound") for medium in self._of_kind(kind)[::10][:TAGGED_OF_EACH_KIND]]
-        contents = [Content((medium.part(),)) for medium in chosen]
+        media = list(self._media.values())
+        contents = [Content((medium.part(),)) for medium in media]
         try:
-            tagged = (await self._client.tag(definition, contents, candidates=1)).raise_for_errors()
+            results = (
+                await self._client.tag(definition, contents, candidates=1, batch_size=BATCH_ITEMS)
+            ).raise_for_errors()
         except InvalidArgument as refused:  # It has no calibration, or none for photos or sounds.
             self._output.say(f"nothing is tagged: {refused.message}")
             return
-        given = list(zip(chosen, tagged, strict=True))
+        tagged = [(medium, tags) for medium, tags in zip(media, results, strict=True) if tags.tags]
+        given = [each for kind in ("photo", "sound") for each in _some_of(kind, tagged)]
         self._output.show_each(({"tagged": medium.id, **_line(tags)} for medium, tags in given), _tag_table(given))
+        self._output.say(
+            f"{len(tagged)} of {len(media)} photos and sounds got a tag of the {len(definition.tags)}; "
+            "it is sure enough of none for the others"
+        )
 
     async def _found(self, search: MediaSearch) -> Found:
         hits = await self._client.search(COLLECTION, search.query(), top_k=HITS + 1, filter=f'kind = "{search.kind}"')
@@ -162,6 +169,12 @@ def _tag_table(tagged: Sequence[tuple[Medium, ContentTags]]) -> Table:
         told = (", ".join(f"{tag.tag} {tag.score:.2f}" for tag in tags) for tags in (given.tags, given.candidates))
         table.add_row(*map(Text, (medium.title[:48], *told)))
     return table
+
+
+def _some_of(kind: str, tagged: Sequence[tuple[Medium, ContentTags]]) -> Sequence[tuple[Medium, ContentTags]]:
+    """Return a few of one kind, from all over the set."""
+    of_kind = [each for each in tagged if each[0].kind == kind]
+    return of_kind[:: max(1, len(of_kind) // TAGGED_OF_EACH_KIND)][:TAGGED_OF_EACH_KIND]
 
 
 def _found_table(found: Sequence[Found]) -> Table:

@@ -165,22 +165,23 @@ class FileSearchService:
         row = await self._store.read(lambda sql: versions.row_of(sql, version))
         name = _collection(row, version)
         collection = await self._searcher.get_collection(name)
-        calibration = await self._calibration(collection.model) if collection.metric is Metric.COSINE else None
+        fitted = await self._calibrations(collection.model) if collection.metric is Metric.COSINE else {}
         await self._level(name)
         page = await nearest(
             self._searcher, name, wanted, place, lambda ids: self._records(version, wanted.chosen, ids)
         )
         hits = tuple(
-            FileHit(file, score, place.rank + at, calibration.probability(score) if calibration else None)
+            FileHit(file, score, place.rank + at, _relevance(score, fitted.get(file.file_type)))
             for at, (file, score) in enumerate(page.hits, 1)
         )
         return Found(hits, page.behind, page.usage, page.timings)
 
-    async def _calibration(self, model: str) -> Calibration | None:
+    async def _calibrations(self, model: str) -> dict[str, Calibration]:
+        """Return the model's calibrations by the type of file that they are for."""
         try:
-            return (await self._embedder.model(model)).calibration
+            return {each.modality.value: each for each in (await self._embedder.model(model)).calibrations}
         except NotFound:  # The model is served no more; vectors can be looked for all the same.
-            return None
+            return {}
 
     async def _level(self, collection: CollectionName) -> None:
         """Wait until the search service has what the catalog knew of when this began, but not for ever."""
@@ -222,6 +223,10 @@ class FileSearchService:
                 metadata={"limit": str(most)},
             )
         return {row.id: row.size_bytes for row in rows}
+
+
+def _relevance(score: float, calibration: Calibration | None) -> float | None:
+    return calibration.probability(score) if calibration else None
 
 
 def _collection(row: Row[Any], version: VersionName) -> CollectionName:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Content, Modality
 from sensorium.model.vector import DType, Metric, MultiVector, SparseVector, Vector
@@ -154,10 +157,14 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Turns a cosine similarity into the probability that a tag fits: logistic(slope x similarity + intercept)."""
+    """Turns the cosine similarity of a tag and a content of one modality into the probability that the tag fits.
+
+    It is logistic(slope x similarity + intercept): J. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+    """
 
     slope: float
     intercept: float
+    modality: Modality = Modality.TEXT
 
     def probability(self, similarity: float) -> float:
         """Return the probability, 0 to 1, for one cosine similarity."""
@@ -165,10 +172,28 @@ class Calibration:
         # Of the two forms of the logistic function the one that cannot overflow.
         return 1 / (1 + math.exp(-fitted)) if fitted >= 0 else math.exp(fitted) / (1 + math.exp(fitted))
 
+    def probabilities(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability, 0 to 1, for each cosine similarity; any shape."""
+        return logistic(self.log_odds(similarities))
+
+    def log_odds(self, similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithm of the odds that the tag fits for each cosine similarity; any shape."""
+        return self.slope * similarities + self.intercept
+
+
+def logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return probabilities, computed so that nothing overflows."""
+    chances: NDArray[np.float64] = np.exp(-np.logaddexp(0, -log_odds))
+    return chances
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """An embedding model as clients see it (embed_service.proto: Model)."""
+    """An embedding model as clients see it (embed_service.proto: Model).
+
+    Attributes:
+        calibrations: One at most for each modality; a model without any cannot tag.
+    """
 
     name: str
     revision: str
@@ -186,4 +211,8 @@ class ModelInfo:
     roles_supported: bool = False
     instruction_supported: bool = False
     state: ModelState = ModelState.LOADING
-    calibration: Calibration | None = None
+    calibrations: tuple[Calibration, ...] = ()
+
+    def calibration_of(self, modality: Modality) -> Calibration | None:
+        """Return the calibration for contents of a modality, if there is one."""
+        return next((each for each in self.calibrations if each.modality is modality), None)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import AssignedTag, ContentTags, TagDefinitionSpec, TagEvidence
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import ContentVectors
 from sensorium.tag.embedding import Matrix
 
@@ -20,19 +19,22 @@ class Assignment:
     Attributes:
         spec: The definition.
         tags: The tags' vectors, shape [tags, dimension], float32, each of length 1.
-        calibration: The model's.
         candidate_count: The most tags below their threshold to return too.
     """
 
     spec: TagDefinitionSpec
     tags: Matrix
-    calibration: Calibration
     candidate_count: int
 
-    def tags_of(self, content: ContentVectors) -> ContentTags:
-        """Return the tags of one content, surest first; equally sure ones in the definition's order."""
+    def tags_of(self, content: ContentVectors, calibration: ContentCalibration) -> ContentTags:
+        """Return the tags of one content, surest first; equally sure ones in the definition's order.
+
+        Args:
+            content: Its vectors.
+            calibration: How it is scored.
+        """
         similarities = np.clip(self.tags @ content.whole, -1, 1).astype(np.float64)
-        scores = probabilities(similarities, self.calibration)
+        scores = calibration.scores(content, self.tags)
         thresholds = np.array([self.spec.threshold_of(tag) for tag in self.spec.tags])
         order = np.argsort(-scores, kind="stable").tolist()
         fits = scores >= thresholds
@@ -56,14 +58,3 @@ class Assignment:
         where = f"; part {part + 1} is nearest" if content.parts else ""
         explanation = f"cosine similarity {similarity:.3f} to the tag's {compared}{where}"
         return AssignedTag(tag.tag, tag.group, score, TagEvidence(explanation, similarity, part))
-
-
-def probabilities(similarities: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    """Return the probability that a tag fits for each cosine similarity, any shape.
-
-    Platt's logistic (J. Platt, Probabilistic Outputs for Support Vector Machines, 1999), computed so that it cannot
-    overflow.
-    """
-    fitted = calibration.slope * similarities + calibration.intercept
-    chances: NDArray[np.float64] = np.exp(-np.logaddexp(0, -fitted))
-    return chances

@@ -5,9 +5,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from sensorium.errors import InvalidArgument, Reason, SensoriumError
+from sensorium.errors import InvalidArgument, SensoriumError
 from sensorium.model.count_check import check_count
-from sensorium.model.embedding import Calibration, ModelInfo, Timings
+from sensorium.model.embedding import Timings
 from sensorium.model.names import TagDefinitionName, check_id
 from sensorium.model.search import Page
 from sensorium.model.tagging import (
@@ -27,6 +27,7 @@ from sensorium.storage.workers import Workers
 from sensorium.storage.write_lane import Terms
 from sensorium.tag import definitions
 from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_calibration import ContentCalibration, calibration_of, check_can_tag
 from sensorium.tag.content_vectors import ContentVectors, EmbeddedContents, embed_contents
 from sensorium.tag.definition_check import check_definition
 from sensorium.tag.repeats import check_request_id, once
@@ -143,11 +144,13 @@ class TagService:
         _check_range(request.candidate_count, LARGEST_VERSION, "candidate_count")
         spec, version = await self._definition(request)
         model = await self._embedder.model(spec.model)
-        calibration = _calibration(model)
+        check_can_tag(model)
         tags = await self._vectors.of(spec, model, request.priority)
         contents = await embed_contents(self._embedder, request, model, self._limits.max_contents)
-        assignment = Assignment(spec, tags, calibration, request.candidate_count)
-        results = await self._scorers.run(lambda: tuple(_result(each, assignment) for each in contents.vectors))
+        assignment = Assignment(spec, tags, request.candidate_count)
+        calibrations = [calibration_of(content, index, model) for index, content in enumerate(request.contents)]
+        pairs = list(zip(contents.vectors, calibrations, strict=True))
+        results = await self._scorers.run(lambda: tuple(_result(*pair, assignment) for pair in pairs))
         timings = _timings(contents, started)
         return TagResponse(results, model.name, model.revision, version, contents.usage, timings)
 
@@ -169,17 +172,6 @@ class TagService:
                 return spec, 0
 
 
-def _calibration(model: ModelInfo) -> Calibration:
-    if model.calibration is None:
-        raise InvalidArgument(
-            f"model {model.name!r} cannot tag: it was not calibrated (docs/tagging.md)",
-            reason=Reason.OPTION_UNSUPPORTED,
-            field="model",
-            metadata={"option": "tagging", "supported": ""},
-        )
-    return model.calibration
-
-
 def _version(position: str) -> int:
     """Return the version below which a page starts."""
     if not position:
@@ -194,8 +186,15 @@ def _check_range(number: int, largest: int, field: str) -> None:
         raise InvalidArgument(f"{field}: {number} is not between 0 and {largest}", field=field)
 
 
-def _result(content: ContentVectors | SensoriumError, assignment: Assignment) -> ContentTags | SensoriumError:
-    return content if isinstance(content, SensoriumError) else assignment.tags_of(content)
+def _result(
+    content: ContentVectors | SensoriumError, calibration: ContentCalibration | SensoriumError, assignment: Assignment
+) -> ContentTags | SensoriumError:
+    match content, calibration:
+        case (SensoriumError() as error, _) | (_, SensoriumError() as error):
+            return error
+        case ContentVectors() as vectors, ContentCalibration() as fitted:
+            return assignment.tags_of(vectors, fitted)
+    raise AssertionError("a content has vectors and a calibration, or an error")
 
 
 def _timings(contents: EmbeddedContents, started: float) -> Timings:

@@ -8,7 +8,7 @@ import torch
 
 from sensorium.errors import FailedPrecondition
 from sensorium.train.audio_lesson import AudioNetwork
-from sensorium.train.audio_tower import AudioTower, Listening, MelSpectrogram
+from sensorium.train.audio_tower import Listening, MelSpectrogram
 from sensorium.train.audio_training import mean_of_folds, train_audio_tower
 from sensorium.train.checkpoint import Contents, read_checkpoint
 from sensorium.train.clips import read_clips
@@ -17,11 +17,13 @@ from sensorium.train.export import export_tower
 from sensorium.train.history import Mark
 from sensorium.train.image_evaluation import evaluate_image_tower
 from sensorium.train.image_lesson import ImageNetwork
-from sensorium.train.image_material import class_vectors, read_image_material
+from sensorium.train.image_material import ImageMaterial, class_vectors, read_image_material
 from sensorium.train.image_training import train_image_tower
 from sensorium.train.plot import draw
 from sensorium.train.publishing import Result, publish, tower_folder
 from sensorium.train.residual import ImageTower, Normalised
+from sensorium.train.tag_calibration import Fitted
+from sensorium.train.tag_evaluation import calibrate_images, calibrate_sounds
 from sensorium.train.text_tower import TextTower
 
 Report = Callable[[str], None]
@@ -79,24 +81,39 @@ class Course:
         tower = self._image_tower(image)
         material = read_image_material(self._configuration, self._places.data, self._text)
         figures = evaluate_image_tower(tower, material, self._configuration.image.size)
-        heard = mean_of_folds(courses)
-        self._export(tower, self._audio_tower(audio))
+        tagging = self._tagging(tower, material)
+        figures |= mean_of_folds(courses)
+        figures |= {
+            f"{what} tags, {name}": value for what, each in tagging.items() for name, value in each.figures.items()
+        }
+        self._export(tower, self._listening(audio))
         progress = {"image": _progress(courses["image"]), "audio": _progress(courses["audio"])}
         publish(
             self._places.repository,
             self._configuration,
-            Result(material.classes.shape[-1], progress, {**figures, **heard}),
+            Result(material.classes.shape[-1], progress, figures, tuple(each.calibration for each in tagging.values())),
         )
-        for name, value in {**figures, **heard}.items():
+        for name, value in figures.items():
             self._report(f"{name}: {value:.3f}")
 
-    def _export(self, image: ImageTower, audio: AudioTower) -> None:
+    def _tagging(self, tower: ImageTower, material: ImageMaterial) -> dict[str, Fitted]:
+        """Calibrate the image tower, and the audio tower once every fold has a run."""
+        run = self._configuration.audio
+        names = self._text.embed(material.validation.names)
+        fitted = {"image": calibrate_images(tower, material.validation, names)}
+        clips = read_clips(self._places.data / run.folder, run)
+        folds = {fold: f"audio-fold-{fold}" for fold in sorted(set(clips.folds.tolist()))}
+        if all((self._places.folder / f"{name}.pt").is_file() for name in folds.values()):
+            towers = {fold: self._listening(self._checkpoint(name)) for fold, name in folds.items()}
+            fitted["audio"] = calibrate_sounds(towers, clips, self._text.embed(clips.names))
+        return fitted
+
+    def _export(self, image: ImageTower, listening: Listening) -> None:
         configuration, repository = self._configuration, self._places.repository
         chance, size = torch.Generator().manual_seed(0), configuration.image.size
         pixels = torch.randint(0, 256, (4, 3, size, size), generator=chance, dtype=torch.uint8)
         sound = torch.randn(3, configuration.audio.sample_count, generator=chance) * 0.1
         sound[0] = 0  # Silence, where a logarithm may go wrong.
-        listening = Listening(MelSpectrogram(configuration.audio.sample_rate, configuration.audio.mels), audio)
         graphs = {"image": (Normalised(image), pixels, "image"), "audio": (listening, sound, "waveform")}
         for modality, (tower, example, tensor) in graphs.items():
             path = tower_folder(repository, configuration.name, modality) / "1" / "model.onnx"
@@ -121,11 +138,12 @@ class Course:
         network.eval()
         return network.tower
 
-    def _audio_tower(self, contents: Contents) -> AudioTower:
+    def _listening(self, contents: Contents) -> Listening:
         network = AudioNetwork(self._configuration, len(contents["average"]["tower.head.bias"]))
         network.load_state_dict(contents["average"])
         network.eval()
-        return network.tower
+        run = self._configuration.audio
+        return Listening(MelSpectrogram(run.sample_rate, run.mels), network.tower)
 
     def _told_of(self, name: str, mark: Mark) -> None:
         self._report(f"{name}  {mark.line()}")

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sensorium.model.content import Modality
+from sensorium.model.embedding import Calibration, ModelState
 from sensorium.train.configuration import TrainingConfiguration, fingerprint
 from sensorium.train.toml_text import Value, toml
-from sensorium.triton.card import read_card
+from sensorium.triton.card import ModelCard, read_card
 from sensorium.triton.config import write_files
 
 _QUEUE: Mapping[str, Value] = {
@@ -18,6 +20,8 @@ _QUEUE: Mapping[str, Value] = {
     "timeout_ms": 30000,
     "delay_us": 0,
 }
+# A tower whose vectors do not rise with what fits cannot tag.
+_LEAST_SLOPE = 0.01
 _HEADER = "# Written by sensorium train (docs/training.md).\n\n"
 
 
@@ -29,11 +33,13 @@ class Result:
         dimension: Of the vectors.
         progress: How far each tower's run had come.
         figures: What validation measured.
+        calibrations: Those of the towers, for tagging.
     """
 
     dimension: int
     progress: Mapping[str, str]
     figures: Mapping[str, float]
+    calibrations: tuple[Calibration, ...]
 
 
 def tower_folder(repository: Path, model: str, modality: str) -> Path:
@@ -113,6 +119,7 @@ def _write_card(
                 "seconds": configuration.audio.seconds,
             },
         },
+        "calibration": _calibrations(text, result.calibrations),
         "training": {
             "recipe": shipped.recipe,
             "seed": configuration.seed,
@@ -124,3 +131,13 @@ def _write_card(
         },
     }
     (folder / "card.toml").write_text(_HEADER + toml(fields), encoding="utf-8")
+
+
+def _calibrations(text: ModelCard, fitted: tuple[Calibration, ...]) -> dict[str, Value]:
+    """Return the text model's own calibration and those of the towers that learned anything, by modality."""
+    of_texts = text.info(ModelState.READY).calibration_of(Modality.TEXT)
+    return {
+        each.modality.value: {"slope": round(each.slope, 2), "intercept": round(each.intercept, 2)}
+        for each in (*filter(None, [of_texts]), *fitted)
+        if each.slope >= _LEAST_SLOPE
+    }

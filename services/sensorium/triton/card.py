@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model import embedding
+from sensorium.model.content import Modality
 from sensorium.model.embedding import EmbedRole, Fusion, ModelInfo, ModelState
 from sensorium.model.vector import Metric
 from sensorium.triton.manifest import Count, RelativePath, Sha256
@@ -60,14 +61,24 @@ class Prompts:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Calibration:
-    """How similarities become the scores of tags; fitted by tools/calibrate (docs/tagging.md)."""
+    """How the similarities of one modality become the scores of tags (docs/tagging.md)."""
 
     slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     intercept: Annotated[float, Field(allow_inf_nan=False)]
 
-    def parameters(self) -> embedding.Calibration:
-        """Return what clients see."""
-        return embedding.Calibration(self.slope, self.intercept)
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Calibrations:
+    """The calibration of each modality that the model can tag."""
+
+    text: Calibration | None = None
+    image: Calibration | None = None
+    audio: Calibration | None = None
+
+    def by_modality(self) -> dict[Modality, Calibration]:
+        """Return those that there are."""
+        each = {Modality.TEXT: self.text, Modality.IMAGE: self.image, Modality.AUDIO: self.audio}
+        return {modality: calibration for modality, calibration in each.items() if calibration}
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -82,7 +93,7 @@ class ModelCard:
         towers: The Triton models, one for each modality that it takes.
         dimensions: Smaller dimensions that it was trained for (Matryoshka).
         fusions: How several parts of one content become one vector; empty when it takes one part alone.
-        calibration: Without one, the model cannot tag.
+        calibration: A modality without one cannot be tagged.
         training: For models that this project has trained.
     """
 
@@ -100,7 +111,7 @@ class ModelCard:
     prompts: Prompts = Prompts()
     dimensions: tuple[Count, ...] = ()
     fusions: tuple[Fusion, ...] = (Fusion.AVERAGE,)
-    calibration: Calibration | None = None
+    calibration: Calibrations = Calibrations()
     training: TrainingRecord | None = None
 
     def __post_init__(self) -> None:
@@ -108,6 +119,8 @@ class ModelCard:
             raise ValueError("fusions: no tower reads several parts together yet, so a model cannot fuse jointly")
         if any(dimension >= self.dimension for dimension in self.dimensions):
             raise ValueError("dimensions must be smaller than dimension")
+        if unread := self.calibration.by_modality().keys() - self.towers.by_modality().keys():
+            raise ValueError(f"calibration: there is no tower for {', '.join(sorted(unread))}")
 
     def info(self, state: ModelState) -> ModelInfo:
         """Return what clients see."""
@@ -127,7 +140,10 @@ class ModelCard:
             roles_supported=bool(self.prompts.query or self.prompts.document),
             instruction_supported=bool(self.prompts.instruction),
             state=state,
-            calibration=self.calibration.parameters() if self.calibration else None,
+            calibrations=tuple(
+                embedding.Calibration(fitted.slope, fitted.intercept, modality)
+                for modality, fitted in self.calibration.by_modality().items()
+            ),
         )
 
 

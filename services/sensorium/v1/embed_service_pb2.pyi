@@ -147,6 +147,7 @@ class Model(_message.Message):
     LICENSE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
+    MEDIA_CALIBRATIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workspaces/{workspace}/models/{model}`."""
     revision: _builtins.str
@@ -191,7 +192,11 @@ class Model(_message.Message):
 
     @_builtins.property
     def calibration(self) -> Global___Calibration:
-        """How its similarities become probabilities when it tags; unset when it was not calibrated and cannot tag."""
+        """How its similarities to texts become probabilities when it tags; unset when it was not calibrated for texts."""
+
+    @_builtins.property
+    def media_calibrations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Calibration]:
+        """The same for the other modalities, one at most for each. A model without any calibration cannot tag."""
 
     def __init__(
         self,
@@ -213,10 +218,11 @@ class Model(_message.Message):
         license: _builtins.str = ...,
         state: Global___Model.State.ValueType = ...,
         calibration: Global___Calibration | None = ...,
+        media_calibrations: _abc.Iterable[Global___Calibration] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "media_calibrations", b"media_calibrations", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -232,19 +238,23 @@ class Calibration(_message.Message):
 
     SLOPE_FIELD_NUMBER: _builtins.int
     INTERCEPT_FIELD_NUMBER: _builtins.int
+    MODALITY_FIELD_NUMBER: _builtins.int
     slope: _builtins.float
     """The slope; > 0."""
     intercept: _builtins.float
     """The intercept."""
+    modality: _types_pb2.Modality.ValueType
+    """What the contents are; unspecified means texts."""
     def __init__(
         self,
         *,
         slope: _builtins.float = ...,
         intercept: _builtins.float = ...,
+        modality: _types_pb2.Modality.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["intercept", b"intercept", "slope", b"slope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intercept", b"intercept", "modality", b"modality", "slope", b"slope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

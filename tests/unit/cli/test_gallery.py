@@ -55,12 +55,14 @@ async def test_it_searches_tags_and_writes_the_page(
     client: AsyncClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await gallery(client, tmp_path / "data" / "demo.html").show()
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = capsys.readouterr()
+    lines = [json.loads(line) for line in told.out.splitlines()]
     searches = [line for line in lines if "search" in line]
     assert [len(search["hits"]) for search in searches] == [HITS] * len(SAMPLES.searches())
     for search in searches:
         assert {hit["id"].partition("-")[0] for hit in search["hits"]} == {search["kind"]}
-    assert len([line for line in lines if "tagged" in line]) == 8
+    # The letters of files fit no tag: what photos and sounds get of the real model, tests/e2e/test_demo.py says.
+    assert "0 of 156 photos and sounds got a tag of the 10" in told.err
     assert lines[-1]["license"] == LETTERS.license
     page = Loaded.of(lines[-1]["page"])
     assert len(page.sources) == sum(HITS + bool(search.medium) for search in SAMPLES.searches())

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import ContentTags, TagDefinitionSpec, TagSpec
-from sensorium.tag.assignment import Assignment, probabilities
+from sensorium.tag.assignment import Assignment
+from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import ContentVectors
 
 AXES = np.eye(4, dtype=np.float32)
@@ -18,8 +19,8 @@ CALIBRATION = Calibration(20.0, -10.0)
 
 
 def assign(spec: TagDefinitionSpec, whole: list[float], candidate_count: int = 0) -> ContentTags:
-    assignment = Assignment(spec, AXES[: len(spec.tags), : len(spec.tags)], CALIBRATION, candidate_count)
-    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)))
+    assignment = Assignment(spec, AXES[: len(spec.tags), : len(spec.tags)], candidate_count)
+    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)), ContentCalibration((CALIBRATION,), (1.0,)))
 
 
 def names(*tags: str, **fields: float) -> TagDefinitionSpec:
@@ -64,6 +65,6 @@ def test_evidence_says_what_was_compared() -> None:
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=20), st.floats(0.1, 1e6), st.floats(-1e6, 1e6))
 def test_scores_are_probabilities_that_rise_with_similarity(values: list[float], slope: float, shift: float) -> None:
     similarities = np.sort(np.array(values))
-    scores = probabilities(similarities, Calibration(slope, shift))
+    scores = Calibration(slope, shift).probabilities(similarities)
     assert all(0 <= score <= 1 and math.isfinite(score) for score in scores)
     assert (np.diff(scores) >= 0).all()

@@ -87,7 +87,7 @@ def test_the_default_model_says_that_it_is_english() -> None:
 
 @pytest.mark.parametrize("model", [MODEL, f"{MODEL}-int8"])
 def test_the_calibration_calls_the_same_sure_and_the_different_unsure(model: str) -> None:
-    calibration = read_card(REPOSITORY, model).info(ModelState.READY).calibration
+    calibration = read_card(REPOSITORY, model).info(ModelState.READY).calibration_of(Modality.TEXT)
     assert calibration
     assert calibration.slope + calibration.intercept > 5
     assert calibration.intercept < -5
@@ -95,8 +95,8 @@ def test_the_calibration_calls_the_same_sure_and_the_different_unsure(model: str
 
 def test_a_card_without_a_calibration_is_good(tmp_path: Path) -> None:
     text = (REPOSITORY / MODEL / "card.toml").read_text()
-    repository = changed(tmp_path, text[text.index("[calibration]") :], "")
-    assert read_card(repository, MODEL).info(ModelState.READY).calibration is None
+    repository = changed(tmp_path, text[text.index("[calibration.text]") :], "")
+    assert read_card(repository, MODEL).info(ModelState.READY).calibrations == ()
 
 
 def test_a_prompt_goes_before_its_role_alone() -> None:
@@ -121,8 +121,8 @@ def test_a_prompt_goes_before_its_role_alone() -> None:
         ("dimension = 384", "dimension = 384\ndimensions = [384]", ""),
         ('revision = "', 'revisions = "', "revision"),
         ('name = "all-minilm-l6-v2"', 'name = "bge-m3"', "name"),
-        ("slope = ", "slope = -", "calibration.slope"),
-        ("intercept = ", "intercept = nan # ", "calibration.intercept"),
+        ("slope = ", "slope = -", "calibration.text.slope"),
+        ("intercept = ", "intercept = nan # ", "calibration.text.intercept"),
         ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "towers.text.tokenizer"),
     ],
 )

@@ -1,6 +1,7 @@
 """The messages of EmbedService, both ways: for its servicer and for its client."""
 
 from sensorium.errors import SensoriumError
+from sensorium.model.content import Modality
 from sensorium.model.embedding import (
     Calibration,
     Embedding,
@@ -135,9 +136,10 @@ def model_to_proto(info: ModelInfo, workspace: str) -> pb.Model:
         instruction_supported=info.instruction_supported,
         license=info.license,
         state=STATE.to_proto(info.state),
-        calibration=pb.Calibration(slope=info.calibration.slope, intercept=info.calibration.intercept)
-        if info.calibration
-        else None,
+        calibration=_calibration_to_proto(of_texts) if (of_texts := info.calibration_of(Modality.TEXT)) else None,
+        media_calibrations=[
+            _calibration_to_proto(each) for each in info.calibrations if each.modality is not Modality.TEXT
+        ],
     )
 
 
@@ -160,10 +162,25 @@ def model_from_proto(model: pb.Model) -> ModelInfo:
         roles_supported=model.roles_supported,
         instruction_supported=model.instruction_supported,
         state=STATE.from_proto(model.state, "model.state"),
-        calibration=Calibration(model.calibration.slope, model.calibration.intercept)
-        if model.HasField("calibration")
-        else None,
+        calibrations=tuple(
+            _calibration_from_proto(each)
+            for each in ([model.calibration] if model.HasField("calibration") else []) + list(model.media_calibrations)
+        ),
     )
+
+
+def _calibration_to_proto(calibration: Calibration) -> pb.Calibration:
+    return pb.Calibration(
+        slope=calibration.slope,
+        intercept=calibration.intercept,
+        modality=MODALITY.to_proto(calibration.modality),
+    )
+
+
+def _calibration_from_proto(calibration: pb.Calibration) -> Calibration:
+    number = calibration.modality
+    modality = MODALITY.from_proto(number, "model.calibration.modality") if number else Modality.TEXT
+    return Calibration(calibration.slope, calibration.intercept, modality)
 
 
 def _result_to_proto(result: Embedding | SensoriumError) -> pb.EmbedResult:
