@@ -78,7 +78,7 @@ test-faults: model ## Kills every role, and replaces replicas under load (some m
 .PHONY: test-parity
 test-parity: model .venv-parity/.synced ## Compares the model with its reference implementation (needs torch)
 	@$(MAKE) model MODEL=all-minilm-l6-v2-int8
-	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider --confcutdir=tests/parity
+	@.venv-parity/bin/python -m pytest tests/parity -q -p no:cacheprovider --confcutdir=tests/parity --timeout 600
 
 .PHONY: test-clients
 test-clients: setup ## Runs other services' SDKs in many versions against the HTTP front (fetches them)

@@ -67,9 +67,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def reference(published: Path):
-    """The reference implementation."""
+    """The reference implementation, on one thread: torch's threads wait by spinning, which crawls on a busy machine."""
+    import torch
     from reference import Reference
 
+    torch.set_num_threads(1)
     return Reference(published)
 
 
