@@ -121,6 +121,15 @@ async def test_the_nearest_files_come_first_with_a_relevance_that_compares_betwe
     assert names(await world.find("aaaa", score_threshold=0.9)) == ["one", "two"]
 
 
+async def test_only_what_words_find_has_a_relevance(world: World) -> None:
+    await world.run(IndexWork())
+    words, unwanted = QueryPart(Content.of_text("aaaa")), QueryPart(Content.of_text("bbbb"), -0.5)
+    file = QueryPart(DocumentReference(world.id_of("a/one.txt")))
+    for query, told in (((words,), True), ((words, unwanted), False), ((file,), False), ((words, file), False)):
+        found = await world.find(query=query)
+        assert [hit.relevance is not None for hit in found.hits] == [told] * len(found.hits)
+
+
 async def test_every_condition_is_joined_by_and(world: World) -> None:
     await world.run(IndexWork())
     for path in ("a/one.txt", "b/three.txt"):

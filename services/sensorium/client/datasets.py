@@ -1,6 +1,7 @@
 """Datasets, their files and jobs, as a caller reaches them."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from sensorium.model.dataset_file import (
     FileStatistics,
     Sample,
     StatusFilter,
+    TagChange,
     TagEdit,
     TagEditResult,
 )
@@ -36,8 +38,8 @@ Reach = Callable[[], DatasetPorts]
 class AsyncDatasets:
     """The datasets of a workspace: `mesh.datasets` of an `AsyncClient`.
 
-    Datasets, connections and jobs go by their ids or their names; a version goes by its number, of which 0 means the
-    latest.
+    Datasets and connections go by their ids or their names, jobs by `{dataset}/{job}` or their names; a version goes
+    by its number, of which 0 means the latest.
 
     Args:
         reach: Returns the ports, while the client is open.
@@ -133,6 +135,14 @@ class AsyncDatasets:
 
         async for each in each_of(page):
             yield each
+
+    async def find(self, dataset: str, path: str, version: int = 0) -> FileRecord:
+        """Return the file at a path below its dataset, or at a URI. Raises NotFound."""
+        field, value = ("uri", path) if "://" in path else ("file_name", path.rpartition("/")[2])
+        async for each in self.files(dataset, version, filter=f"{field} = {json.dumps(value, ensure_ascii=False)}"):
+            if path in {each.uri, "/".join(filter(None, (each.file_dir, each.file_name)))}:
+                return each
+        raise NotFound(f"there is no {path} in {dataset}", metadata={"resource": path})
 
     async def read(self, file: str) -> bytes:
         """Return the bytes of a file, by the name of its record, from the storage of its version."""
@@ -257,33 +267,50 @@ class AsyncDatasets:
 
     async def watch(self, job: str) -> AsyncIterator[Job]:
         """Yield a job, by its name, whenever it changes, until it has ended or rests."""
-        async for each in self._reach().jobs.watch_job(JobName.parse(job, "job")):
+        async for each in self._reach().jobs.watch_job(self.job_name(job)):
             yield each
 
     async def pause(self, job: str) -> Job:
         """Let a job rest after the files that are at work."""
-        return await self._call(lambda: self._reach().jobs.pause_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.pause_job(self.job_name(job)))
 
     async def resume(self, job: str) -> Job:
         """Let a paused job go on."""
-        return await self._call(lambda: self._reach().jobs.resume_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.resume_job(self.job_name(job)))
 
     async def cancel(self, job: str) -> Job:
         """Stop a job for good; what is done stays done."""
-        return await self._call(lambda: self._reach().jobs.cancel_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.cancel_job(self.job_name(job)))
 
     async def retry(self, job: str) -> Job:
         """Work on the failed files of an ended job again."""
-        return await self._call(lambda: self._reach().jobs.retry_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.retry_job(self.job_name(job)))
 
     def job_files(self, job: str, states: Sequence[JobFileState] = ()) -> AsyncIterator[JobFile]:
         """Yield what became of the files of a job, by URI."""
-        name = JobName.parse(job, "job")
+        name = self.job_name(job)
 
         async def page(token: str) -> Page[JobFile]:
             return await self._call(lambda: self._reach().jobs.list_job_files(name, PAGE_SIZE, token, states))
 
         return each_of(page)
+
+    async def history(self, file: str) -> AsyncIterator[TagChange]:
+        """Yield the changes of a file's tags, by the name of its record, latest first."""
+        name = FileName.parse(file, "file")
+
+        async def page(token: str) -> Page[TagChange]:
+            return await self._call(lambda: self._reach().files.list_tag_edits(name, PAGE_SIZE, token))
+
+        async for each in each_of(page):
+            yield each
+
+    def job_name(self, job: str) -> JobName:
+        """Return the name of a job that goes by `{dataset}/{job}`, or by its name."""
+        dataset, slash, identifier = job.partition("/")
+        if not slash or "/" in identifier:
+            return JobName.parse(job, "job")
+        return JobName(self._name(dataset), check_id(identifier, "job"))
 
     async def _read(self, name: FileName) -> bytes:
         return b"".join([chunk async for chunk in self._reach().files.read_file(name)])

@@ -827,7 +827,9 @@ class FileHit(_message.Message):
     rank: _builtins.int
     """Its place among all hits, from 1."""
     relevance: _builtins.float
-    """The calibrated chance that it fits, 0 to 1, comparable between queries; unset where the model is not calibrated."""
+    """The calibrated chance that it fits, 0 to 1, comparable between queries; unset where the model is not calibrated,
+    and where other than words were looked for.
+    """
     @_builtins.property
     def file(self) -> Global___FileRecord:
         """The file."""
