@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sensorium.model.connection import Connection
-    from sensorium.model.dataset import Dataset
+    from sensorium.model.dataset import Dataset, DatasetVersion
     from sensorium.model.dataset_file import FileRecord, FileStatistics, TagChange
     from sensorium.model.dataset_job import Job, Work
     from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
@@ -27,6 +27,19 @@ def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
     for each in datasets:
         latest = each.latest
         cells = (each.name.id, f"v{latest.name.number}", f"{latest.file_count:,}", latest.state.value, latest.spec.uri)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def versions_table(versions: "Iterable[DatasetVersion]") -> "Table":
+    """Return versions with their size and state."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("version", "files", "state", "made", "description", box=None)
+    for each in versions:
+        made = f"{each.create_time:%Y-%m-%d %H:%M:%S}"
+        cells = (f"v{each.name.number}", f"{each.file_count:,}", each.state.value, made, each.spec.description)
         table.add_row(*map(Text, cells))
     return table
 

@@ -11,7 +11,7 @@ from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
-from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
+from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition, VersionSpec
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
@@ -79,6 +79,22 @@ class AsyncDatasets:
     async def delete(self, dataset: str, *, force: bool = False) -> None:
         """Delete a dataset; one that holds files needs `force`. What is in storage stays."""
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
+
+    async def create_version(
+        self, dataset: str, *, description: str = "", uri: str = "", connection: str = ""
+    ) -> DatasetVersion:
+        """Create the next version, without files, over the files of the dataset or over others."""
+        spec = VersionSpec(description, uri, self._connection(connection) if connection else None)
+        return await self._call(lambda: self._reach().datasets.create_version(self._name(dataset), spec))
+
+    def versions(self, dataset: str) -> AsyncIterator[DatasetVersion]:
+        """Yield the versions of a dataset, latest first."""
+        name = self._name(dataset)
+
+        async def page(token: str) -> Page[DatasetVersion]:
+            return await self._call(lambda: self._reach().datasets.list_versions(name, PAGE_SIZE, token))
+
+        return each_of(page)
 
     async def publish(self, dataset: str, version: int = 0) -> DatasetVersion:
         """Make a version immutable."""

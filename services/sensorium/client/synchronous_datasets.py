@@ -46,6 +46,8 @@ class Datasets:
     get = _waited(AsyncDatasets.get)
     list = _iterated(AsyncDatasets.list)
     delete = _waited(AsyncDatasets.delete)
+    create_version = _waited(AsyncDatasets.create_version)
+    versions = _iterated(AsyncDatasets.versions)
     publish = _waited(AsyncDatasets.publish)
     diff = _iterated(AsyncDatasets.diff)
     create_connection = _waited(AsyncDatasets.create_connection)

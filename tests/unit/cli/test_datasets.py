@@ -57,6 +57,13 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     assert "v1" in run("dataset", "list").out
     assert "published" in run("dataset", "publish", "road").out
     assert run("dataset", "import", "road").status == ExitStatus.REFUSED
+    assert "versions/v2" in run("dataset", "version", "create", "road", "--description", "more").out
+    assert [each["state"] for each in run("dataset", "version", "list", "road", "--json").documents()] == [
+        "draft",
+        "published",
+    ]
+    assert "more" in run("dataset", "version", "list", "road").out
+    assert "removed" in run("dataset", "diff", "road", "2", "1").out
     assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road", "--force").status == 0
     assert run("dataset", "list").out == "no datasets\n"
