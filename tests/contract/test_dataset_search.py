@@ -164,6 +164,19 @@ async def test_options_may_stand_in_the_filter(world: World) -> None:
     assert names(await world.find(filter="NOT HAS Tags AND HAS FileDir AND MaxResults = 1")) == ["one"]
 
 
+async def test_a_page_may_hold_more_than_ten_without_saying_so_twice(world: World) -> None:
+    for number in range(12):
+        (world.folder / f"more-{number}.txt").write_text("mmmm")
+    await world.run(ImportWork())
+    await world.run(IndexWork())
+    for words in ("", "mmmm"):
+        assert len((await world.find(words)).hits) == 10
+        assert len((await world.find(words, "MaxResults = 15")).hits) == 15
+    listed = await world.find(page_size=15)
+    rest = await world.find(page_size=15, page_token=listed.next_page_token)
+    assert len(listed.hits) + len(rest.hits) == len(PATHS) + 12
+
+
 @pytest.mark.parametrize(
     ("filter", "column"),
     [

@@ -144,9 +144,9 @@ def jobs_table(jobs: "Iterable[Job]") -> "Table":
 
     table = Table(box=None)
     for column in ("job", "work", "version", "state", "files", "began"):
-        table.add_column(column, no_wrap=column == "job")
+        table.add_column(column, no_wrap=column != "files")
     for job in jobs:
-        began = f"{job.start_time:%Y-%m-%d %H:%M:%S}" if job.start_time else ""
+        began = f"{job.start_time:%m-%d %H:%M}" if job.start_time else ""
         files = "\n".join(filter(None, (_counts(job), _why(job))))
         cells = (_job_id(job), work_word(job.spec.work), f"v{job.spec.version.number}", job.state.value, files, began)
         table.add_row(*map(Text, cells))
@@ -173,7 +173,7 @@ def _job_id(job: "Job") -> str:
 def _counts(job: "Job") -> str:
     others = {"failed": job.failed_count, "as they were": job.skipped_count}
     told = [f"{count:,} {what}" for what, count in others.items() if count]
-    return ", ".join([f"{job.succeeded_count:,} of {job.total_count:,} done", *told])
+    return ", ".join([f"{job.succeeded_count:,} of {job.total_count:,}", *told])
 
 
 def _why(job: "Job") -> str:
