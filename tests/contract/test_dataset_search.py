@@ -121,6 +121,15 @@ async def test_the_nearest_files_come_first_with_a_relevance_that_compares_betwe
     assert names(await world.find("aaaa", score_threshold=0.9)) == ["one", "two"]
 
 
+async def test_only_what_words_find_has_a_relevance(world: World) -> None:
+    await world.run(IndexWork())
+    words, unwanted = QueryPart(Content.of_text("aaaa")), QueryPart(Content.of_text("bbbb"), -0.5)
+    file = QueryPart(DocumentReference(world.id_of("a/one.txt")))
+    for query, told in (((words,), True), ((words, unwanted), False), ((file,), False), ((words, file), False)):
+        found = await world.find(query=query)
+        assert [hit.relevance is not None for hit in found.hits] == [told] * len(found.hits)
+
+
 async def test_every_condition_is_joined_by_and(world: World) -> None:
     await world.run(IndexWork())
     for path in ("a/one.txt", "b/three.txt"):
@@ -153,6 +162,19 @@ async def test_options_may_stand_in_the_filter(world: World) -> None:
     assert names(await world.find(filter='Content:"aaaa" AND (Tags.all="red" AND TopK = 5)')) == ["two"]
     assert names(await world.find(filter='Content = "bbbb" AND ScoreThreshold = 0.99')) == ["five"]
     assert names(await world.find(filter="NOT HAS Tags AND HAS FileDir AND MaxResults = 1")) == ["one"]
+
+
+async def test_a_page_may_hold_more_than_ten_without_saying_so_twice(world: World) -> None:
+    for number in range(12):
+        (world.folder / f"more-{number}.txt").write_text("mmmm")
+    await world.run(ImportWork())
+    await world.run(IndexWork())
+    for words in ("", "mmmm"):
+        assert len((await world.find(words)).hits) == 10
+        assert len((await world.find(words, "MaxResults = 15")).hits) == 15
+    listed = await world.find(page_size=15)
+    rest = await world.find(page_size=15, page_token=listed.next_page_token)
+    assert len(listed.hits) + len(rest.hits) == len(PATHS) + 12
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mesh_process import ROOT, MeshProcess
 
-NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
+NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/http.md")
 PAGES = [ROOT / name for name in NAMES]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
@@ -24,10 +25,46 @@ def environment(mesh: MeshProcess) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def walked_mesh(tmp_path: Path) -> Iterator[MeshProcess]:
+    """A mesh that serves the starter model beside the default one, as docs/workflow.md asks for."""
+    models = '["all-minilm-l6-v2", "starter-trimodal-v1"]'
+    running = MeshProcess.start(tmp_path, SENSORIUM_EMBED__MODELS=models).wait_serving()
+    yield running
+    assert running.stop() == 0
+
+
 @pytest.mark.timeout(600)  # A page holds up to twenty commands, each of which starts Python.
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> None:
-    blocks = BLOCK.findall(page.read_text())
+    run_examples(page, mesh)
+
+
+@pytest.mark.timeout(600)
+def test_the_workflow_runs_step_by_step(walked_mesh: MeshProcess) -> None:
+    shown = run_examples(ROOT / "docs" / "workflow.md", walked_mesh)
+    for told in (
+        "import  Succeeded  76 of 76",  # what is there
+        "import  Succeeded  0 of 76, 76 as they were",
+        "tag  Succeeded  76 of 76",
+        "index  Succeeded  80 of 80",
+        "algorithm    bus 0.",  # a tag with its score
+        "1. 1.000  000000252639.jpg",  # a photo by itself
+        "5 files match",  # those tagged as food, whatever is looked for
+        'tags HAS "plate of food"\n5 files match\n1. the catalog counts',  # explained
+        "changed 2 of 2 files",
+        "revert  Succeeded",
+        "export-to  Succeeded  2 of 2",
+        "000000252639.jpg ('bus', 'street') (320, 214)",  # from the logical dataset, decoded
+        "removed  file://",
+        "ExportWork Succeeded 76 of 76",
+    ):
+        assert told in shown
+
+
+def run_examples(page: Path, mesh: MeshProcess) -> str:
+    """Run the examples of a page in order, and return what they print."""
+    blocks, shown = BLOCK.findall(page.read_text()), ""
     assert blocks
     for language, example in blocks:
         script = example.replace("127.0.0.1:50051", mesh.grpc_address).replace("127.0.0.1:8080", mesh.http_address)
@@ -40,6 +77,8 @@ def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> N
             check=False,
         )
         assert ran.returncode == 0, f"{script}\n{ran.stdout}\n{ran.stderr}"
+        shown += ran.stdout
+    return shown
 
 
 def test_help_names_every_make_target() -> None:

@@ -47,9 +47,11 @@ def list_(session: Session) -> None:
 
     [green]sensorium connection list[/]
     """
+    from sensorium.cli.dataset_tables import connections_table
+
     with session.client() as client:
-        for each in client.datasets.connections():
-            session.output.show(each, f"{each.name.id}  {each.spec.kind.value}  {dict(each.spec.configs)}")
+        found = list(client.datasets.connections())
+    session.output.show_each(found, connections_table(found) if found else "no connections")
 
 
 @group.command()

@@ -5,11 +5,10 @@ from typing import Annotated
 import typer
 
 from sensorium.cli.dataset_options import Filter, Name, Version
-from sensorium.cli.media import Images, Sounds, media_given
+from sensorium.cli.media import Images, Sounds, Without, query_given
 from sensorium.cli.options import command
-from sensorium.cli.selecting import NotTags, Tags, tag_filter
+from sensorium.cli.selecting import AnyTags, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
-from sensorium.model.content import Part
 
 Words = Annotated[str | None, typer.Argument(help="What to look for; else what matches is listed.")]
 TopK = Annotated[int, typer.Option(min=0, help="The most hits; 0 means 10, or what the filter says.")]
@@ -27,8 +26,10 @@ def search(
     *,
     images: Images = None,
     sounds: Sounds = None,
+    without: Without = None,
     filter: Filter = "",
     tags: Tags = None,
+    any_tags: AnyTags = None,
     not_tags: NotTags = None,
     top_k: TopK = 0,
     min_score: MinScore = None,
@@ -45,13 +46,12 @@ def search(
     from sensorium.cli.dataset_tables import hits_lines
     from sensorium.cli.tables import plan_text
 
-    query: list[str | Part] = [words] if words is not None else []
-    query += [part for _, part in media_given(images, sounds)]
-    condition = tag_filter(tags, not_tags)
+    query = query_given(words, images, sounds, without)
+    condition = tag_filter(tags, not_tags, any_tags)
     with session.client() as client:
         if explain:
             plan = client.datasets.explain(dataset, query, version, filter=filter, tags=condition)
-            session.output.show(plan, plan_text(plan))
+            session.output.show(plan, plan_text(plan, "files"))
             return
         found = client.datasets.search(
             dataset, query, version, filter=filter, tags=condition, top_k=top_k, min_score=min_score,
@@ -71,8 +71,8 @@ def duplicates(
     from sensorium.cli.dataset_tables import twins_lines
 
     with session.client() as client:
-        for group in client.datasets.near_duplicates(dataset, version, filter=filter, least_score=least_score):
-            session.output.show(group, twins_lines(group))
+        found = client.datasets.near_duplicates(dataset, version, filter=filter, least_score=least_score)
+        session.output.show_coming(found, twins_lines, "no near duplicates")
 
 
 @command
@@ -89,8 +89,7 @@ def diff(
     from sensorium.cli.dataset_tables import difference_line
 
     with session.client() as client:
-        for each in client.datasets.diff(dataset, version, base):
-            session.output.show(each, difference_line(each))
+        session.output.show_coming(client.datasets.diff(dataset, version, base), difference_line, "no differences")
 
 
 def register(datasets: typer.Typer) -> None:

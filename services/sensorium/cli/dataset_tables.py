@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sensorium.model.dataset_export import ExportWork, ImportExportWork, LogicalTarget
+from sensorium.model.dataset_job import RevertTagsWork
+
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sensorium.model.dataset import Dataset
-    from sensorium.model.dataset_file import FileRecord, FileStatistics
-    from sensorium.model.dataset_job import Job
+    from sensorium.model.connection import Connection
+    from sensorium.model.dataset import Dataset, DatasetVersion
+    from sensorium.model.dataset_file import FileRecord, FileStatistics, TagChange
+    from sensorium.model.dataset_job import Job, Work
     from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
     from sensorium.model.search import Facet
     from sensorium.model.version_difference import FileDifference
@@ -27,6 +31,32 @@ def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
     return table
 
 
+def versions_table(versions: "Iterable[DatasetVersion]") -> "Table":
+    """Return versions with their size and state."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("version", "files", "state", "made", "description", box=None)
+    for each in versions:
+        made = f"{each.create_time:%Y-%m-%d %H:%M:%S}"
+        cells = (f"v{each.name.number}", f"{each.file_count:,}", each.state.value, made, each.spec.description)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def connections_table(connections: "Iterable[Connection]") -> "Table":
+    """Return connections with their settings, and the names of their secrets."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("connection", "kind", "settings", "secrets", box=None)
+    for each in connections:
+        settings = "\n".join(f"{name}={value}" for name, value in each.spec.configs.items())
+        cells = (each.name.id, each.spec.kind.value, settings, ", ".join(each.secret_names))
+        table.add_row(*map(Text, cells))
+    return table
+
+
 def file_line(file: "FileRecord") -> str:
     """Return a file with its size and its effective tags."""
     path = "/".join(filter(None, (file.file_dir, file.file_name)))
@@ -34,17 +64,47 @@ def file_line(file: "FileRecord") -> str:
     return f"{path}  {file.size_bytes:,} bytes" + (f"  {tags}" if tags else "")
 
 
+def file_text(file: "FileRecord", edits: "Iterable[TagChange]") -> str:
+    """Return all that is known of a file: metadata, tags with where they come from, and how they changed."""
+    what = {
+        "uri": file.uri,
+        "type": file.content_type,
+        "bytes": f"{file.size_bytes:,}",
+        "pixels": f"{file.width:,} x {file.height:,}" if file.width else "",
+        "seconds": f"{file.duration_ms / 1000:,.1f}" if file.duration_ms else "",
+        "modified": f"{file.file_update_time:%Y-%m-%d %H:%M:%S} UTC",
+        "fingerprint": file.fingerprint,
+        **{name: str(value) for name, value in file.attributes.items()},
+        "indexed": f"{file.index_time:%Y-%m-%d %H:%M:%S} UTC by {file.index_job}" if file.index_time else "no",
+        "people": ", ".join(file.tags.user),
+        "hidden": ", ".join(file.tags.user_deleted),
+    }
+    lines = [f"{name:12} {value}" for name, value in what.items() if value]
+    lines += [
+        f"{'algorithm':12} {each.tag.tag} {each.tag.score:.2f}, by {each.definition.id} {each.definition_version}"
+        f" with {each.model}, {each.job}"
+        for each in file.tags.algorithm
+    ]
+    return "\n".join([*lines, *map(_edit_line, edits)])
+
+
+def _edit_line(edit: "TagChange") -> str:
+    tags = [*(f"+{tag}" for tag in edit.added), *(f"-{tag}" for tag in edit.removed)]
+    return f"{'changed':12} {edit.create_time:%Y-%m-%d %H:%M:%S} UTC, {edit.kind.value}: {', '.join(tags)}"
+
+
 def statistics_lines(found: "FileStatistics") -> str:
     """Return counts as lines."""
-    return "\n".join([f"{found.file_count:,} files, {found.size_bytes:,} bytes", *_facet_lines(found.facets)])
+    return "\n".join([f"{counted(found.file_count, 'file')}, {found.size_bytes:,} bytes", *_facet_lines(found.facets)])
 
 
 def hits_lines(found: "FileSearchResponse") -> str:
     """Return hits as lines: score, relevance where there is one, and the file."""
-    lines = [f"{found.match_count:,} files match"]
+    lines = [f"{counted(found.match_count, 'file')} match" + ("es" if found.match_count == 1 else "")]
+    scored = any(hit.score for hit in found.hits)  # a list without a query has no scores
     for hit in found.hits:
         sure = "" if hit.relevance is None else f" ({hit.relevance:.0%})"
-        lines.append(f"{hit.rank}. {hit.score:.3f}{sure}  {file_line(hit.file)}")
+        lines.append(f"{hit.rank}. " + (f"{hit.score:.3f}{sure}  " if scored else "") + file_line(hit.file))
     return "\n".join([*lines, *_facet_lines(found.facets)])
 
 
@@ -62,19 +122,65 @@ def difference_line(each: "FileDifference") -> str:
 def _facet_lines(facets: "Iterable[Facet]") -> list[str]:
     lines = []
     for facet in facets:
-        lines.append(f"{facet.field}: {facet.value_count:,} values")
+        lines.append(f"{facet.field}: {counted(facet.value_count, 'value')}")
         lines += [f"  {value or '(none)'}  {count:,}" for value, count in facet.counts]
     return lines
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number of things."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def job_line(job: "Job") -> str:
     """Return a job with its state and counts."""
-    counts = f"{job.succeeded_count:,} done, {job.failed_count:,} failed, {job.skipped_count:,} as they were"
-    why = f"  {job.error.message}" if job.error else ""
-    return f"{job.name}  {job.state.value}  {counts}, of {job.total_count:,}{why}"
+    return "  ".join(filter(None, (_job_id(job), work_word(job.spec.work), job.state.value, _counts(job), _why(job))))
+
+
+def jobs_table(jobs: "Iterable[Job]") -> "Table":
+    """Return jobs with where they stand."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None)
+    for column in ("job", "work", "version", "state", "files", "began"):
+        table.add_column(column, no_wrap=column != "files")
+    for job in jobs:
+        began = f"{job.start_time:%m-%d %H:%M}" if job.start_time else ""
+        files = "\n".join(filter(None, (_counts(job), _why(job))))
+        cells = (_job_id(job), work_word(job.spec.work), f"v{job.spec.version.number}", job.state.value, files, began)
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def work_word(work: "Work") -> str:
+    """Return what a job does, as the command that starts it is called."""
+    match work:
+        case ExportWork(target=LogicalTarget()):
+            return "export-to"
+        case ImportExportWork():
+            return "import-export"
+        case RevertTagsWork():
+            return "revert"
+        case _:
+            return type(work).__name__.removesuffix("Work").lower()
+
+
+def _job_id(job: "Job") -> str:
+    return f"{job.name.dataset.id}/{job.name.id}"
+
+
+def _counts(job: "Job") -> str:
+    others = {"failed": job.failed_count, "as they were": job.skipped_count}
+    told = [f"{count:,} {what}" for what, count in others.items() if count]
+    return ", ".join([f"{job.succeeded_count:,} of {job.total_count:,}", *told])
+
+
+def _why(job: "Job") -> str:
+    return job.error.message if job.error else ""
 
 
 def plan_line(job: "Job") -> str:
     """Return what a job would do."""
     seconds = "" if job.remaining_ms is None else f", about {job.remaining_ms / 1000:,.0f} s"
-    return f"it would work on {job.total_count:,} files{seconds}"
+    return f"it would work on {counted(job.total_count, 'file')}{seconds}"

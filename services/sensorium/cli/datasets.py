@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli import dataset_search, exports
+from sensorium.cli import dataset_search, dataset_versions, exports
 from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, Incremental, Name, Version, started
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
@@ -158,15 +158,20 @@ def index(
 
 @group.command()
 @command
-def revert(session: Session, dataset: Name, job: Annotated[str, typer.Argument(metavar="JOB")]) -> None:
+def revert(
+    session: Session,
+    dataset: Name,
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the tagging job.", show_default=False)],
+) -> None:
     """Take back what a tagging job gave.
 
-    [green]sensorium dataset revert road workspaces/default/datasets/road/jobs/job-1a2b[/]
+    [green]sensorium dataset revert road job-1a2b[/]
     """
     from sensorium.model.dataset_job import RevertTagsWork
-    from sensorium.model.dataset_names import JobName
+    from sensorium.model.dataset_names import DatasetName, JobName
 
-    name = JobName.parse(job, "job")
+    identifier = job.rpartition("/")[2]  # `job list` shows it behind its dataset.
+    name = JobName(DatasetName(session.connection.workspace, dataset), identifier)
     started(session, dataset, RevertTagsWork(name), 0)
 
 
@@ -192,8 +197,29 @@ def files(session: Session, dataset: Name, *, filter: Filter = "", version: Vers
     from sensorium.cli.dataset_tables import file_line
 
     with session.client() as client:
-        for each in client.datasets.files(dataset, version, filter=filter):
-            session.output.show(each, file_line(each))
+        found = client.datasets.files(dataset, version, filter=filter)
+        session.output.show_coming(found, file_line, "no files match" if filter else "no files")
+
+
+@group.command()
+@command
+def show(
+    session: Session,
+    dataset: Name,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Its path below the dataset, or its URI.")],
+    *,
+    version: Version = 0,
+) -> None:
+    """Show all that is known of a file: metadata, tags with where they come from, and how they changed.
+
+    [green]sensorium dataset show road night/0001.jpg[/]
+    """
+    from sensorium.cli.dataset_tables import file_text
+
+    with session.client() as client:
+        found = client.datasets.find(dataset, file, version)
+        edits = list(client.datasets.history(str(found.name)))
+    session.output.show({"file": found, "edits": edits}, file_text(found, edits))
 
 
 @group.command()
@@ -248,4 +274,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     exports.register(group)
     dataset_search.register(group)
+    dataset_versions.register(group)
     app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")

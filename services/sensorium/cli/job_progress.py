@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sensorium.cli.progress import progress
+from sensorium.cli import progress
 from sensorium.cli.session import Session
 
 if TYPE_CHECKING:
@@ -13,12 +13,10 @@ def followed(session: Session, client: "Client", name: str) -> None:
     """Show a job until it has ended or rests; end with the status for partial failure when files failed."""
     from sensorium.cli.dataset_tables import job_line
 
-    job, done = None, 0
-    with progress(session.output, "files", None) as advance:
+    job = None
+    with progress.followed(session.output, "files") as advance:
         for job in client.datasets.watch(name):
-            now = job.succeeded_count + job.failed_count + job.skipped_count
-            advance(now - done)
-            done = now
+            advance(job.succeeded_count + job.failed_count + job.skipped_count, job.total_count)
     if job is None:
         return
     session.output.show(job, job_line(job))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sensorium.model.dataset_job import Job
 
 Name = Annotated[
-    str, typer.Argument(metavar="JOB", help="The job's name: datasets/{dataset}/jobs/{job}.", show_default=False)
+    str, typer.Argument(metavar="JOB", help="The job: {dataset}/{job}, as `job list` shows it.", show_default=False)
 ]
 Dataset = Annotated[str, typer.Option(help="The dataset's id; - means all.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
@@ -27,11 +27,11 @@ def list_(session: Session, dataset: Dataset = "-") -> None:
 
     [green]sensorium job list[/]
     """
-    from sensorium.cli.dataset_tables import job_line
+    from sensorium.cli.dataset_tables import jobs_table
 
     with session.client() as client:
-        for job in client.datasets.jobs(dataset):
-            session.output.show(job, job_line(job))
+        found = list(client.datasets.jobs(dataset))
+    session.output.show_each(found, jobs_table(found) if found else "no jobs")
 
 
 @group.command()
@@ -39,7 +39,7 @@ def list_(session: Session, dataset: Dataset = "-") -> None:
 def watch(session: Session, job: Name) -> None:
     """Follow a job until it has ended or rests.
 
-    [green]sensorium job watch datasets/road/jobs/job-1a2b[/]
+    [green]sensorium job watch road/job-1a2b[/]
     """
     with session.client() as client:
         followed(session, client, job)
@@ -50,7 +50,7 @@ def watch(session: Session, job: Name) -> None:
 def files(session: Session, job: Name, *, failed: Failed = False) -> None:
     """Show what became of the files of a job.
 
-    [green]sensorium job files datasets/road/jobs/job-1a2b --failed[/]
+    [green]sensorium job files road/job-1a2b --failed[/]
     """
     from sensorium.model.dataset_job import JobFileState
 
@@ -65,7 +65,7 @@ def files(session: Session, job: Name, *, failed: Failed = False) -> None:
 def pause(session: Session, job: Name) -> None:
     """Let a job rest after the files that are at work.
 
-    [green]sensorium job pause datasets/road/jobs/job-1a2b[/]
+    [green]sensorium job pause road/job-1a2b[/]
     """
     with session.client() as client:
         _show(session, client.datasets.pause(job))
@@ -76,7 +76,7 @@ def pause(session: Session, job: Name) -> None:
 def resume(session: Session, job: Name) -> None:
     """Let a paused job go on.
 
-    [green]sensorium job resume datasets/road/jobs/job-1a2b[/]
+    [green]sensorium job resume road/job-1a2b[/]
     """
     with session.client() as client:
         _show(session, client.datasets.resume(job))
@@ -87,7 +87,7 @@ def resume(session: Session, job: Name) -> None:
 def cancel(session: Session, job: Name) -> None:
     """Stop a job for good; what is done stays done.
 
-    [green]sensorium job cancel datasets/road/jobs/job-1a2b[/]
+    [green]sensorium job cancel road/job-1a2b[/]
     """
     with session.client() as client:
         _show(session, client.datasets.cancel(job))
@@ -98,7 +98,7 @@ def cancel(session: Session, job: Name) -> None:
 def retry(session: Session, job: Name) -> None:
     """Work on the failed files of an ended job again.
 
-    [green]sensorium job retry datasets/road/jobs/job-1a2b[/]
+    [green]sensorium job retry road/job-1a2b[/]
     """
     with session.client() as client:
         _show(session, client.datasets.retry(job))

@@ -1,17 +1,19 @@
 """What commands print: results to stdout, for people or as JSON; everything else to stderr."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sensorium.cli.failures import described, hints, one_line
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+T = TypeVar("T")
 
 
 class Output:
@@ -52,6 +54,15 @@ class Output:
             return
         for document in documents:
             self.show(document, "")
+
+    def show_coming(self, documents: Iterable[T], readable: "Callable[[T], RenderableType]", nothing: str) -> None:
+        """Print results as they come, or the message that there are none."""
+        empty = True
+        for document in documents:
+            self.show(document, readable(document))
+            empty = False
+        if empty:
+            self.say(nothing)
 
     def _print(self, readable: "RenderableType") -> None:
         """Print a text without breaking its lines, so that a pipe gets them whole; a table fits the terminal."""

@@ -4,28 +4,22 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.media import Images, Sounds, media_given
+from sensorium.cli.media import Images, Sounds, Without, query_given
 from sensorium.cli.options import command
-from sensorium.cli.selecting import Filter, NotTags, Tags, tag_filter
+from sensorium.cli.selecting import AnyTags, Filter, NotTags, Tags, tag_filter
 from sensorium.cli.session import Session
-from sensorium.model.content import Content, Part
 
 Collection = Annotated[str, typer.Argument(help="The collection's id.", show_default=False)]
 Words = Annotated[str | None, typer.Argument(help="What to look for.", show_default=False)]
 TopK = Annotated[int, typer.Option(min=1, help="The most hits.")]
 MinScore = Annotated[float | None, typer.Option(help="The least score of a hit.", show_default=False)]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
-Without = Annotated[
-    list[str] | None, typer.Option(help="Words that hits shall not be like; may be given again.", show_default=False)
-]
 Facets = Annotated[
     list[str] | None, typer.Option("--facet", help="Count the values of this field.", show_default=False)
 ]
 GroupBy = Annotated[str, typer.Option(help="Show groups by this attribute.", show_default=False)]
 GroupSize = Annotated[int, typer.Option(min=1, help="The most hits of a group.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show how the search would run, and do not run it.")]
-
-WITHOUT_WEIGHT = -0.5
 
 
 @command
@@ -41,6 +35,7 @@ def search(
     min_score: MinScore = None,
     filter_: Filter = "",
     tags: Tags = None,
+    any_tags: AnyTags = None,
     not_tags: NotTags = None,
     facets: Facets = None,
     group_by: GroupBy = "",
@@ -61,23 +56,21 @@ def search(
     [green]sensorium search shed "two wheels" --filter "wheels >= 2" --not-tag red --facet wheels[/]
     """
     from sensorium.cli.tables import found_table, plan_text
-    from sensorium.client import QueryPart, SearchOptions
+    from sensorium.client import SearchOptions
 
     options = SearchOptions(
         top_k=top_k,
         min_score=min_score,
         filter=filter_,
-        tags=tag_filter(tags, not_tags),
+        tags=tag_filter(tags, not_tags, any_tags),
         facets=facets or [],
         group_by=group_by,
         group_size=group_size,
         instruction=instruction,
     )
-    query: list[str | Part | QueryPart] = [words] if words is not None else []
-    query += [part for _, part in media_given(images, sounds)]
+    query = query_given(words, images, sounds, without)
     if not query:
         raise typer.BadParameter("give words, or images or sounds")
-    query += [QueryPart(Content.of_text(unwanted), WITHOUT_WEIGHT) for unwanted in without or []]
     with session.client() as client:
         if explain:
             plan = client.explain(collection, query, **options)

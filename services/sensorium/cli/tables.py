@@ -29,10 +29,10 @@ def found_table(found: "Hits") -> "Group":
     return Group(*hits, *groups, *facets)
 
 
-def plan_text(plan: "SearchPlan") -> str:
+def plan_text(plan: "SearchPlan", what: str = "documents") -> str:
     """Return a plan as lines."""
     steps = (f"{place}. {step}" for place, step in enumerate(plan.steps, 1))
-    return "\n".join([plan.canonical_filter or "(no filter)", f"{plan.match_count:,} documents match", *steps])
+    return "\n".join([plan.canonical_filter or "(no filter)", f"{plan.match_count:,} {what} match", *steps])
 
 
 def _facet_table(facet: "Facet") -> "Table":
@@ -119,24 +119,19 @@ def models_table(models: "Iterable[ModelInfo]") -> "Table":
 
 
 def definitions_table(definitions: "Iterable[TagDefinition]") -> "Table":
-    """Return versions of tag definitions with how many tags they have, and their etags."""
-    table = _table("definition", "version", "tags", "threshold", "model", "name", "etag", "made")
+    """Return versions of tag definitions with how many tags they have."""
+    table = _table("definition", "version", "tags", "model", "name", "made")
     for each in definitions:
-        spec, made = each.spec, each.create_time.isoformat(" ", "seconds")
-        threshold = "" if spec.threshold is None else f"{spec.threshold:g}"
-        count = str(len(spec.tags))
-        _add(
-            table,
-            each.name.id,
-            str(each.version),
-            count,
-            threshold,
-            spec.model or "-",
-            spec.display_name,
-            each.etag,
-            made,
-        )
+        spec, made = each.spec, f"{each.create_time:%Y-%m-%d %H:%M}"
+        _add(table, each.name.id, str(each.version), str(len(spec.tags)), spec.model or "-", spec.display_name, made)
     return table
+
+
+def definition_line(definition: "TagDefinition") -> str:
+    """Return a version of a tag definition with how many tags it has, and whose model compares them."""
+    spec = definition.spec
+    model = f" by {spec.model}" if spec.model else ""
+    return f"{definition.name.id}, version {definition.version}: {len(spec.tags)} tags{model}"
 
 
 def keys_table(keys: "Iterable[Key]", now: datetime) -> "Table":
@@ -192,9 +187,7 @@ def _table(*columns: str, title: str = "") -> "Table":
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
         numeric = column in {"rank", "score", "documents", "dimension", "tokens", "count", "threshold", "version"}
-        whole = column in {"collection", "definition", "model", "revision"}
-        numeric = column in {"rank", "score", "documents", "dimension", "tokens"}
-        whole = column in {"collection", "key", "model", "revision"}
+        whole = column in {"collection", "definition", "key", "model", "revision"}
         table.add_column(column, justify="right" if numeric else "left", no_wrap=whole, overflow="fold")
     return table
 

@@ -31,7 +31,7 @@ def create(session: Session, definition: Name, file: File, request_id: RequestId
     [green]sensorium tag definition create driving samples/driving-tags.json[/]
     """
     from sensorium.cli.definition_file import read_definition
-    from sensorium.cli.tables import definitions_table
+    from sensorium.cli.tables import definition_line
 
     spec = read_definition(file).spec()
     with session.client() as client:
@@ -45,7 +45,7 @@ def create(session: Session, definition: Name, file: File, request_id: RequestId
             max_tag_count=spec.max_tag_count,
             request_id=request_id,
         )
-    session.output.show(created, definitions_table([created]))
+    session.output.show(created, definition_line(created))
 
 
 @group.command("list")
@@ -90,7 +90,7 @@ def update(session: Session, definition: Name, file: File, etag: Etag = "", requ
     [green]sensorium tag definition update driving changes.toml[/]
     """
     from sensorium.cli.definition_file import read_definition
-    from sensorium.cli.tables import definitions_table
+    from sensorium.cli.tables import definition_line
 
     change = read_definition(file)
     with session.client() as client:
@@ -105,7 +105,7 @@ def update(session: Session, definition: Name, file: File, etag: Etag = "", requ
             etag=etag,
             request_id=request_id,
         )
-    session.output.show(updated, definitions_table([updated]))
+    session.output.show(updated, definition_line(updated))
 
 
 @group.command()

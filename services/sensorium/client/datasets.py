@@ -1,6 +1,7 @@
 """Datasets, their files and jobs, as a caller reaches them."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,13 +11,14 @@ from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
-from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
+from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition, VersionSpec
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
     FileStatistics,
     Sample,
     StatusFilter,
+    TagChange,
     TagEdit,
     TagEditResult,
 )
@@ -36,8 +38,8 @@ Reach = Callable[[], DatasetPorts]
 class AsyncDatasets:
     """The datasets of a workspace: `mesh.datasets` of an `AsyncClient`.
 
-    Datasets, connections and jobs go by their ids or their names; a version goes by its number, of which 0 means the
-    latest.
+    Datasets and connections go by their ids or their names, jobs by `{dataset}/{job}` or their names; a version goes
+    by its number, of which 0 means the latest.
 
     Args:
         reach: Returns the ports, while the client is open.
@@ -77,6 +79,22 @@ class AsyncDatasets:
     async def delete(self, dataset: str, *, force: bool = False) -> None:
         """Delete a dataset; one that holds files needs `force`. What is in storage stays."""
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
+
+    async def create_version(
+        self, dataset: str, *, description: str = "", uri: str = "", connection: str = ""
+    ) -> DatasetVersion:
+        """Create the next version, without files, over the files of the dataset or over others."""
+        spec = VersionSpec(description, uri, self._connection(connection) if connection else None)
+        return await self._call(lambda: self._reach().datasets.create_version(self._name(dataset), spec))
+
+    def versions(self, dataset: str) -> AsyncIterator[DatasetVersion]:
+        """Yield the versions of a dataset, latest first."""
+        name = self._name(dataset)
+
+        async def page(token: str) -> Page[DatasetVersion]:
+            return await self._call(lambda: self._reach().datasets.list_versions(name, PAGE_SIZE, token))
+
+        return each_of(page)
 
     async def publish(self, dataset: str, version: int = 0) -> DatasetVersion:
         """Make a version immutable."""
@@ -133,6 +151,14 @@ class AsyncDatasets:
 
         async for each in each_of(page):
             yield each
+
+    async def find(self, dataset: str, path: str, version: int = 0) -> FileRecord:
+        """Return the file at a path below its dataset, or at a URI. Raises NotFound."""
+        field, value = ("uri", path) if "://" in path else ("file_name", path.rpartition("/")[2])
+        async for each in self.files(dataset, version, filter=f"{field} = {json.dumps(value, ensure_ascii=False)}"):
+            if path in {each.uri, "/".join(filter(None, (each.file_dir, each.file_name)))}:
+                return each
+        raise NotFound(f"there is no {path} in {dataset}", metadata={"resource": path})
 
     async def read(self, file: str) -> bytes:
         """Return the bytes of a file, by the name of its record, from the storage of its version."""
@@ -257,33 +283,50 @@ class AsyncDatasets:
 
     async def watch(self, job: str) -> AsyncIterator[Job]:
         """Yield a job, by its name, whenever it changes, until it has ended or rests."""
-        async for each in self._reach().jobs.watch_job(JobName.parse(job, "job")):
+        async for each in self._reach().jobs.watch_job(self.job_name(job)):
             yield each
 
     async def pause(self, job: str) -> Job:
         """Let a job rest after the files that are at work."""
-        return await self._call(lambda: self._reach().jobs.pause_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.pause_job(self.job_name(job)))
 
     async def resume(self, job: str) -> Job:
         """Let a paused job go on."""
-        return await self._call(lambda: self._reach().jobs.resume_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.resume_job(self.job_name(job)))
 
     async def cancel(self, job: str) -> Job:
         """Stop a job for good; what is done stays done."""
-        return await self._call(lambda: self._reach().jobs.cancel_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.cancel_job(self.job_name(job)))
 
     async def retry(self, job: str) -> Job:
         """Work on the failed files of an ended job again."""
-        return await self._call(lambda: self._reach().jobs.retry_job(JobName.parse(job, "job")))
+        return await self._call(lambda: self._reach().jobs.retry_job(self.job_name(job)))
 
     def job_files(self, job: str, states: Sequence[JobFileState] = ()) -> AsyncIterator[JobFile]:
         """Yield what became of the files of a job, by URI."""
-        name = JobName.parse(job, "job")
+        name = self.job_name(job)
 
         async def page(token: str) -> Page[JobFile]:
             return await self._call(lambda: self._reach().jobs.list_job_files(name, PAGE_SIZE, token, states))
 
         return each_of(page)
+
+    async def history(self, file: str) -> AsyncIterator[TagChange]:
+        """Yield the changes of a file's tags, by the name of its record, latest first."""
+        name = FileName.parse(file, "file")
+
+        async def page(token: str) -> Page[TagChange]:
+            return await self._call(lambda: self._reach().files.list_tag_edits(name, PAGE_SIZE, token))
+
+        async for each in each_of(page):
+            yield each
+
+    def job_name(self, job: str) -> JobName:
+        """Return the name of a job that goes by `{dataset}/{job}`, or by its name."""
+        dataset, slash, identifier = job.partition("/")
+        if not slash or "/" in identifier:
+            return JobName.parse(job, "job")
+        return JobName(self._name(dataset), check_id(identifier, "job"))
 
     async def _read(self, name: FileName) -> bytes:
         return b"".join([chunk async for chunk in self._reach().files.read_file(name)])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypedDict, TypeVar, Unpack, overload
+from typing import Generic, Self, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,8 @@ class LoadedDataset(Generic[T_co]):
 
     It is map-style and can be pickled, and has `__getitems__`, so that PyTorch's `DataLoader` fetches a batch in few
     calls, in as many workers as it likes. It holds 16 bytes for each file, and opens a connection of its own in every
-    process that asks it for a file. Workers must be spawned (`multiprocessing_context="spawn"`): gRPC does not survive
-    a fork. A pickle holds the API key when one was given.
+    process that asks it for a file; leaving its block, or `close`, closes it. Workers must be spawned
+    (`multiprocessing_context="spawn"`): gRPC does not survive a fork. A pickle holds the API key when one was given.
 
     Args:
         dataset: The dataset.
@@ -92,6 +92,12 @@ class LoadedDataset(Generic[T_co]):
     def __iter__(self) -> Iterator[T_co]:
         for start in range(0, len(self), BATCH):
             yield from self.__getitems__(range(start, min(start + BATCH, len(self))))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_opened": None}

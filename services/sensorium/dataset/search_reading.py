@@ -1,6 +1,7 @@
 """Reads what a search in a version asks for: its fields, and the options that its filter holds."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from sensorium.model.file_search import FileSearchRequest
 from sensorium.model.search import QueryPart
 
 DEFAULT_TOP_K = 10
+EVERY_MATCH = sys.maxsize
 LARGEST_TOP_K = 10_000
 MOST_PARTS = 16
 CONTENT, TOP_K, MAX_RESULTS = "Content", "TopK", "MaxResults"
@@ -41,6 +43,7 @@ class Wanted:
 
     Attributes:
         chosen: Which files may be found; the filter of its selection is read, and counts no more.
+        top_k: The most hits of all pages; where nothing is looked for, and nothing else was said, all that match.
         page_size: At least 1.
     """
 
@@ -67,13 +70,13 @@ def read_search(request: FileSearchRequest, largest_page: int) -> Wanted:
     words = said.text(CONTENT)
     query = (*request.query, *([QueryPart(Content.of_text(words))] if words else []))
     _check_query(query)
-    top_k = said.whole(TOP_K, request.top_k, "top_k", LARGEST_TOP_K) or DEFAULT_TOP_K
+    top_k = _checked_top_k(said.whole(TOP_K, request.top_k, "top_k", LARGEST_TOP_K))
     size = said.whole(MAX_RESULTS, request.page_size, "page_size", largest_page)
     return Wanted(
         Chosen(request.selection, with_tags(read.filter, request.selection.tags)),
         query,
-        _checked_top_k(top_k),
-        min(size or top_k, largest_page),
+        top_k or (max(DEFAULT_TOP_K, size) if query else EVERY_MATCH),
+        min(size or top_k or DEFAULT_TOP_K, largest_page),
         _finite(said.threshold(request.score_threshold)),
         said.mode(),
     )
@@ -136,7 +139,7 @@ def _check_query(query: tuple[QueryPart, ...]) -> None:
 
 
 def _checked_top_k(top_k: int) -> int:
-    if not 1 <= top_k <= LARGEST_TOP_K:
+    if not 0 <= top_k <= LARGEST_TOP_K:
         raise InvalidArgument(f"top_k: {top_k} is not between 0 and {LARGEST_TOP_K}", field="top_k")
     return top_k
 

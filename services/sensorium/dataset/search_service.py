@@ -18,12 +18,13 @@ from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import outbox
 from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason
 from sensorium.filters.printer import canonical
+from sensorium.model.content import Content, Modality
 from sensorium.model.dataset_file import EVERY_FILE, FileRecord, FileSelection, FileStatistics
 from sensorium.model.dataset_names import VersionName
 from sensorium.model.embedding import Calibration, Timings, Usage
 from sensorium.model.file_search import FileHit, FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import CollectionName
-from sensorium.model.search import Page, SearchPlan, SearchRequest
+from sensorium.model.search import Page, QueryPart, SearchPlan, SearchRequest
 from sensorium.model.vector import Metric
 from sensorium.ports import Embedder, Searcher
 from sensorium.settings import DatasetSettings
@@ -106,7 +107,7 @@ class FileSearchService:
             plan = await self._searcher.explain(
                 SearchRequest(collection, (), filter=canonical(part), top_k=wanted.top_k)
             )
-            steps += [f"the parts of the query become one vector: {len(wanted.query)}", *plan.steps]
+            steps += [f"the query becomes one vector, parts: {len(wanted.query)}", *plan.steps]
             steps.append("hits whose records do not satisfy the filter are dropped, and others taken")
         else:
             steps.append("nothing is looked for: the catalog lists the files that match, by URI")
@@ -165,7 +166,8 @@ class FileSearchService:
         row = await self._store.read(lambda sql: versions.row_of(sql, version))
         name = _collection(row, version)
         collection = await self._searcher.get_collection(name)
-        fitted = await self._calibrations(collection.model) if collection.metric is Metric.COSINE else {}
+        calibrated = collection.metric is Metric.COSINE and all(map(_is_words, wanted.query))
+        fitted = await self._calibrations(collection.model) if calibrated else {}
         await self._level(name)
         page = await nearest(
             self._searcher, name, wanted, place, lambda ids: self._records(version, wanted.chosen, ids)
@@ -223,6 +225,15 @@ class FileSearchService:
                 metadata={"limit": str(most)},
             )
         return {row.id: row.size_bytes for row in rows}
+
+
+def _is_words(part: QueryPart) -> bool:
+    """Return whether a part is wanted words: what models are calibrated for."""
+    match part:
+        case QueryPart(target=Content(parts), weight=weight) if weight > 0:
+            return all(each.modality is Modality.TEXT for each in parts)
+        case _:
+            return False
 
 
 def _relevance(score: float, calibration: Calibration | None) -> float | None:

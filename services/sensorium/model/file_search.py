@@ -12,8 +12,9 @@ from sensorium.model.search import Facet, FacetRequest, QueryPart
 class FileSearchRequest:
     """Asks for the files nearest to a query, or without one for those that match, by URI.
 
-    A document that a part of the query refers to is a file of the version. `top_k` 0 means 10, `page_size` 0 all
-    `top_k` in one page. The filter of the selection may hold options of the search (docs/datasets.md).
+    A document that a part of the query refers to is a file of the version. `top_k` 0 means 10, or `page_size` where
+    that is more; of a list it means all. `page_size` 0 means all `top_k` in one page, else 10. The filter of the
+    selection may hold options of the search (docs/datasets.md).
     """
 
     version: VersionName

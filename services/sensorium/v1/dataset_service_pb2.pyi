@@ -827,7 +827,9 @@ class FileHit(_message.Message):
     rank: _builtins.int
     """Its place among all hits, from 1."""
     relevance: _builtins.float
-    """The calibrated chance that it fits, 0 to 1, comparable between queries; unset where the model is not calibrated."""
+    """The calibrated chance that it fits, 0 to 1, comparable between queries; unset where the model is not calibrated,
+    and where other than words were looked for.
+    """
     @_builtins.property
     def file(self) -> Global___FileRecord:
         """The file."""
@@ -3214,11 +3216,11 @@ class SearchFilesRequest(_message.Message):
     parent: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`."""
     top_k: _builtins.int
-    """How many hits to rank; 0 means 10, at most 10,000."""
+    """How many hits to rank, 10,000 at most; 0 means 10, or `page_size` where that is more, and all where there is no query."""
     score_threshold: _builtins.float
     """The least score of a hit. Unset means no limit."""
     page_size: _builtins.int
-    """The most hits in this page; 0 means all `top_k`, at most 1,000."""
+    """The most hits in this page, 1,000 at most; 0 means all `top_k`, or 10 of a list without one."""
     page_token: _builtins.str
     """`next_page_token` of the page before; the rest of the request must be the same."""
     @_builtins.property

@@ -35,22 +35,35 @@ def job_name(ran: Any) -> str:
 
 
 def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
-    assert "2 done, 0 failed" in run("dataset", "import", "road").out
+    assert "2 of 2" in run("dataset", "import", "road").out
     assert "work on 2 files" in run("dataset", "tag", "road", "letters", "--dry-run").out
     tagging = run("dataset", "tag", "road", "letters")
     assert "Succeeded" in tagging.out
-    assert "0 done" in run("dataset", "tag", "road", "letters", "--incremental").out
-    assert "2 done" in run("dataset", "index", "road").out
+    assert "0 of 0" in run("dataset", "tag", "road", "letters", "--incremental").out
+    assert "2 of 2" in run("dataset", "index", "road").out
     assert run("dataset", "files", "road", "--filter", 'Tags HAS "aaa"').out == "a.txt  4 bytes  aaa\n"
     edited = run("dataset", "edit", "road", "--filter", 'FileName = "a.txt"', "--add", "mine", "--hide", "aaa")
     assert edited.out == "changed 1 of 1 files\n"
+    shown = run("dataset", "show", "road", "a.txt").out
+    assert "people       mine\n" in shown
+    assert "hidden       aaa\n" in shown
+    assert "algorithm    aaa 1.00, by letters 1 with letters" in shown
+    assert "user: +mine" in shown
+    assert run("dataset", "show", "road", "c.txt").status == ExitStatus.NOT_FOUND
     facets = run("dataset", "facets", "road", "--by", "tags", "--json").documents()
     assert (facets[0]["file_count"], facets[0]["facets"][0]["counts"]) == (2, [["bbb", 1], ["mine", 1]])
     assert "2 files, 8 bytes" in run("dataset", "facets", "road").out
-    assert "2 done" in run("dataset", "revert", "road", job_name(tagging)).out
+    assert "2 of 2" in run("dataset", "revert", "road", job_name(tagging)).out
     assert "v1" in run("dataset", "list").out
     assert "published" in run("dataset", "publish", "road").out
     assert run("dataset", "import", "road").status == ExitStatus.REFUSED
+    assert "versions/v2" in run("dataset", "version", "create", "road", "--description", "more").out
+    assert [each["state"] for each in run("dataset", "version", "list", "road", "--json").documents()] == [
+        "draft",
+        "published",
+    ]
+    assert "more" in run("dataset", "version", "list", "road").out
+    assert "removed" in run("dataset", "diff", "road", "2", "1").out
     assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road", "--force").status == 0
     assert run("dataset", "list").out == "no datasets\n"
@@ -63,12 +76,42 @@ def test_jobs_are_listed_shown_and_told_what_to_do(run: Any, road: Path) -> None
     name = job_name(imported)
     assert "MEDIA_UNDECODABLE" in run("job", "files", name, "--failed").out
     assert name in run("job", "list").out
+    assert [job["state"] for job in run("job", "list", "--json").documents()] == ["PartialFailed"]
     (road / "bad.png").unlink()
     assert run("job", "retry", name).status == 0
     assert run("job", "watch", name).status == ExitStatus.PARTIAL
     assert "RESOURCE_NOT_FOUND" in run("job", "files", name).out
     for order in ("pause", "resume", "cancel"):
         assert run("job", order, name).status == ExitStatus.REFUSED
+
+
+def test_a_search_within_a_dataset_takes_words_tags_and_filters(run: Any, road: Path) -> None:
+    run("dataset", "import", "road")
+    run("dataset", "index", "road")
+    run("dataset", "edit", "road", "--filter", 'FileName = "b.txt"', "--add", "mine")
+    assert run("dataset", "search", "road").out.splitlines() == [
+        "2 files match",
+        "1. a.txt  4 bytes",
+        "2. b.txt  4 bytes  mine",
+    ]
+    found = run("dataset", "search", "road", "bbbb", "--without", "aaaa", "--facet", "tags").out.splitlines()
+    assert found[1].startswith("1. ")
+    assert found[1].endswith("b.txt  4 bytes  mine")
+    assert found[-2:] == ["tags: 1 value", "  mine  1"]
+    assert "1 file matches" in run("dataset", "search", "road", "aaaa", "--any-tag", "mine", "--any-tag", "other").out
+    assert "2 files match\n" in run("dataset", "search", "road", "aaaa", "--explain").out
+    assert run("dataset", "search", "road", "--without", "aaaa").status == ExitStatus.INVALID
+
+
+def test_nothing_to_show_is_said(run: Any, road: Path) -> None:
+    assert run("dataset", "files", "road").err == "no files\n"
+    assert run("connection", "list").out == "no connections\n"
+    assert run("job", "list").out == "no jobs\n"
+    run("dataset", "import", "road")
+    run("dataset", "index", "road")
+    assert run("dataset", "files", "road", "--filter", 'FileType = "image"').err == "no files match\n"
+    assert run("dataset", "duplicates", "road").err == "no near duplicates\n"
+    assert run("dataset", "diff", "road", "1", "1").err == "no differences\n"
 
 
 def test_connections_take_their_secrets_from_the_environment(
@@ -80,6 +123,7 @@ def test_connections_take_their_secrets_from_the_environment(
     listed = run("connection", "list", "--json")
     assert listed.documents()[0]["secret_names"] == ["access_key_id"]
     assert "hidden" not in listed.out + made.out
+    assert "bucket=b" in run("connection", "list").out
     assert run("connection", "delete", "s").status == 0
     for bad in (("--kind", "tape"), ("--kind", "s3", "--config", "bucket"), ("--kind", "s3", "--secret", "a=NOWHERE")):
         assert run("connection", "create", "s", *bad).status == ExitStatus.INVALID
