@@ -13,16 +13,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dataset_samples import NAME, V1, in_folder, neighbours
+from dataset_samples import NAME, V1, around, in_folder
 from memory_mesh import MemoryMesh
 
-from sensorium.dataset.embedded import Neighbours, embedded_datasets
+from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.jobs import exporting
 from sensorium.dataset.storages.local_sink import LocalSink
 from sensorium.dataset_ports import Jobs
 from sensorium.errors import NotFound
-from sensorium.gateway.limits import Limits
-from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.dataset_export import ExportFormat, ExportWork, StorageTarget
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec, TagWork, Work
 from sensorium.model.embedding import EmbedRequest, EmbedResponse
@@ -82,9 +80,8 @@ async def main(folder: Path, batch: int, seconds: float) -> None:
     settings = DatasetSettings(roots=(folder,), export_roots=(folder,), lease_seconds=0.5, job_batch=batch)
     search = SearchSettings()
     async with embedded_search(folder / "state", search) as store:
-        searcher = EmbeddingSearcher(memory.embedder, store, Limits.of(search))
-        around = Neighbours(memory.embedder, searcher, neighbours(memory).tagger)
-        async with embedded_datasets(folder / "state", settings, around) as ports:
+        neighbours = around(memory, store, memory.tagger)
+        async with embedded_datasets(folder / "state", settings, neighbours) as ports:
             try:
                 await ports.datasets.get_dataset(NAME)
             except NotFound:

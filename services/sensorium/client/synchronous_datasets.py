@@ -50,6 +50,7 @@ class Datasets:
     diff = _iterated(AsyncDatasets.diff)
     create_connection = _waited(AsyncDatasets.create_connection)
     connections = _iterated(AsyncDatasets.connections)
+    check_connection = _waited(AsyncDatasets.check_connection)
     delete_connection = _waited(AsyncDatasets.delete_connection)
     files = _iterated(AsyncDatasets.files)
     read = _waited(AsyncDatasets.read)
