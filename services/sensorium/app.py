@@ -16,7 +16,8 @@ import structlog
 
 from sensorium.dataset.client import REPEATABLE as DATASET_REPEATABLE
 from sensorium.dataset.client import dataset_clients
-from sensorium.dataset.embedded import Neighbours, embedded_datasets
+from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.servicer import DatasetServicer
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.embed.batcher import BatchLimits
@@ -57,7 +58,7 @@ from sensorium.serving import canaries, served_model
 from sensorium.settings import Role, Settings, TritonSettings
 from sensorium.tag.client import REPEATABLE as TAG_REPEATABLE
 from sensorium.tag.client import TagClient
-from sensorium.tag.embedded import embedded_tagging
+from sensorium.tag.embedded import embedded_tagging, similarity_taggers
 from sensorium.tag.servicer import TagServicer
 from sensorium.telemetry.endpoint import HttpEndpoint
 from sensorium.telemetry.logs import configure_logs
@@ -195,7 +196,7 @@ class Parts:
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
                     usage_service(UsageServicer(ledger)),
-                    *await self._dataset_services(Neighbours(embedder, embedding, tagger)),
+                    *await self._dataset_services(self._around(embedder, searcher, tagger)),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
@@ -338,8 +339,16 @@ class Parts:
     async def _neighbours(self) -> Neighbours:
         """Return what a dataset role of its own calls."""
         embedder = await self._embedder()
-        searcher = EmbeddingSearcher(embedder, await self._searcher(), Limits.of(self.settings.search))
-        return Neighbours(embedder, searcher, await self._tagger(embedder))
+        return self._around(embedder, await self._searcher(), await self._tagger(embedder))
+
+    def _around(self, embedder: Embedder, searcher: Searcher, tagger: Tagger) -> Neighbours:
+        """Return what datasets call, of which the searcher and the tagger can work by other embedders too."""
+
+        def searcher_by(other: Embedder) -> Searcher:
+            return EmbeddingSearcher(other, searcher, Limits.of(self.settings.search))
+
+        tagger_by = self._resources.enter_context(similarity_taggers(self.settings.tag))
+        return Neighbours(embedder, searcher_by(embedder), tagger, searcher_by, tagger_by)
 
     async def _local_datasets(self, neighbours: Neighbours) -> DatasetPorts:
         ports = await self._resources.enter_async_context(

@@ -240,6 +240,19 @@ class Tagger(Protocol):
         ...
 
 
+class SimilarityTagger(Protocol):
+    """Tags contents by a definition that is brought along, with the vectors of one embedder."""
+
+    async def tag_by(self, spec: TagDefinitionSpec, request: TagRequest) -> TagResponse:
+        """Return tags or an error for each content, in order; of `request` the definition is not read.
+
+        Raises:
+            InvalidArgument: The model was not calibrated to tag.
+            SensoriumError: The contents cannot be embedded at all.
+        """
+        ...
+
+
 class UsageReader(Protocol):
     """Tells what keys have consumed (UsageService)."""
 

@@ -262,6 +262,11 @@ class DatasetSettings(Section):
     max_duplicate_files: int = Field(
         20_000, ge=1, le=100_000, description="Files among which near duplicates are sought at once."
     )
+    model_hosts: tuple[str, ...] = Field(
+        ("*",), description="Hosts that model connections may name, as `*.example.com`; none refuses them all."
+    )
+    model_calls: int = Field(4, ge=1, le=256, description="Calls at once to the service of one model connection.")
+    model_seconds: float = Field(60, gt=0, description="How long one call to the service of a model connection takes.")
     level_seconds: float = Field(
         2, ge=0, description="How long a search waits for the search documents to follow the catalog."
     )

@@ -7,11 +7,17 @@ from typing import Self
 
 from memory_mesh import MemoryMesh
 
-from sensorium.dataset.embedded import Neighbours
 from sensorium.dataset.jobs.runner import Advance
+from sensorium.dataset.neighbours import Neighbours
+from sensorium.gateway.limits import Limits
+from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.dataset import DatasetSpec
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
+from sensorium.ports import Embedder, Searcher, SimilarityTagger, Tagger
+from sensorium.settings import SearchSettings, TagSettings
+from sensorium.storage.workers import Workers
+from sensorium.tag.similarity import SimilarityTagging
 
 NAME = DatasetName("default", "road")
 V1 = VersionName(NAME, 1)
@@ -28,7 +34,20 @@ def in_folder(folder: Path) -> DatasetSpec:
 
 
 def neighbours(memory: MemoryMesh) -> Neighbours:
-    return Neighbours(memory.embedder, memory.searcher, memory.tagger)
+    return around(memory, memory.store, memory.tagger)
+
+
+def around(memory: MemoryMesh, store: Searcher, tagger: Tagger) -> Neighbours:
+    """Return what datasets call: the mesh in memory, over a searcher of one's own."""
+    scorers = Workers("tag-connected", 1)
+
+    def searcher_by(embedder: Embedder) -> Searcher:
+        return EmbeddingSearcher(embedder, store, Limits.of(SearchSettings()))
+
+    def tagger_by(embedder: Embedder) -> SimilarityTagger:
+        return SimilarityTagging(embedder, scorers, TagSettings())
+
+    return Neighbours(memory.embedder, searcher_by(memory.embedder), tagger, searcher_by, tagger_by)
 
 
 class TaskRunner:

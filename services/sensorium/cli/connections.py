@@ -17,13 +17,24 @@ Secrets = Annotated[
     list[str] | None,
     typer.Option("--secret", help="NAME=VARIABLE: the environment variable that holds it; may be given again."),
 ]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", help="A model of the service that embeds; the first is the default.")
+]
 
 group = typer.Typer(no_args_is_help=True)
 
 
 @group.command()
 @command
-def create(session: Session, connection: Name, kind: Kind, config: Configs = None, secret: Secrets = None) -> None:
+def create(
+    session: Session,
+    connection: Name,
+    kind: Kind,
+    *,
+    config: Configs = None,
+    secret: Secrets = None,
+    model: Models = None,
+) -> None:
     """Create a connection; secrets come from the environment, so that no list of processes shows them.
 
     [green]sensorium connection create disk --kind local --config root=/srv/pictures[/]
@@ -35,7 +46,7 @@ def create(session: Session, connection: Name, kind: Kind, config: Configs = Non
     secrets = {name: _variable(variable) for name, variable in _pairs(secret or (), "--secret").items()}
     with session.client() as client:
         made = client.datasets.create_connection(
-            connection, kind, configs=_pairs(config or (), "--config"), secrets=secrets
+            connection, kind, configs=_pairs(config or (), "--config"), secrets=secrets, models=model or ()
         )
     session.output.show(made, f"created {made.name}")
 
@@ -56,8 +67,22 @@ def list_(session: Session) -> None:
 
 @group.command()
 @command
+def check(session: Session, connection: Name) -> None:
+    """Try a connection: list its storage, or embed one word by its first model.
+
+    [green]sensorium connection check disk[/]
+    """
+    with session.client() as client:
+        fault = client.datasets.check_connection(connection)
+    if fault:
+        raise fault
+    session.output.show({"usable": connection}, f"{connection} works")
+
+
+@group.command()
+@command
 def delete(session: Session, connection: Name) -> None:
-    """Delete a connection that no dataset has.
+    """Delete a connection that no dataset needs.
 
     [green]sensorium connection delete disk[/]
     """

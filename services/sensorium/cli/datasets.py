@@ -1,7 +1,7 @@
 """`sensorium dataset`: make datasets, fill, tag and index them by jobs, and look at their files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,9 +10,13 @@ from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, I
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
 
+if TYPE_CHECKING:
+    from sensorium.model.dataset_names import ConnectionName
+
 Uri = Annotated[str, typer.Option(help="Where the files are: a folder, file://…, s3://… or oss://….")]
 Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
 About = Annotated[str, typer.Option("--description", help="What it is for.")]
+Models = Annotated[str, typer.Option("--connection", help="The model connection to embed with; else this mesh.")]
 Force = Annotated[bool, typer.Option("--force", help="Even when it holds files.")]
 Fields = Annotated[list[str] | None, typer.Option("--by", help="A field to count by; may be given again.")]
 Tags = Annotated[list[str] | None, typer.Option(help="May be given again.")]
@@ -109,6 +113,8 @@ def tag(
     dataset: Name,
     definition: Annotated[str, typer.Argument(metavar="DEFINITION", help="The tag definition's id.")],
     *,
+    connection: Models = "",
+    model: Annotated[str, typer.Option(help="The model of the connection; empty means its first.")] = "",
     filter: Filter = "",
     version: Version = 0,
     incremental: Incremental = False,
@@ -125,7 +131,8 @@ def tag(
     from sensorium.model.dataset_job import TagWork
 
     name = definition_name(definition, session.connection.workspace)
-    work = TagWork(name, selection=FileSelection(filter=filter))
+    by = _by(session, connection)
+    work = TagWork(name, selection=FileSelection(filter=filter), connection=by, model=model)
     options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
     started(session, dataset, work, version, concurrency, **options)
 
@@ -136,7 +143,8 @@ def index(
     session: Session,
     dataset: Name,
     *,
-    model: Annotated[str, typer.Option(help="The embedding model; empty means the server's default.")] = "",
+    connection: Models = "",
+    model: Annotated[str, typer.Option(help="The embedding model; empty means the default.")] = "",
     filter: Filter = "",
     version: Version = 0,
     incremental: Incremental = False,
@@ -151,7 +159,7 @@ def index(
     from sensorium.model.dataset_file import FileSelection
     from sensorium.model.dataset_job import IndexWork
 
-    work = IndexWork(model, FileSelection(filter=filter))
+    work = IndexWork(model, FileSelection(filter=filter), _by(session, connection))
     options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
     started(session, dataset, work, version, concurrency, **options)
 
@@ -268,6 +276,18 @@ def edit(
             restore=restore or (),
         )
     session.output.show(done, f"changed {done.changed_count:,} of {done.matched_count:,} files")
+
+
+def _by(session: Session, connection: str) -> "ConnectionName | None":
+    """Return the name of a connection that was given by its id or its name."""
+    from sensorium.model.dataset_names import ConnectionName
+    from sensorium.model.names import check_id
+
+    if not connection:
+        return None
+    if "/" in connection:
+        return ConnectionName.parse(connection, "connection")
+    return ConnectionName(session.connection.workspace, check_id(connection, "connection"))
 
 
 def register(app: typer.Typer) -> None:

@@ -9,8 +9,15 @@ from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
 from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
-from sensorium.errors import NotFound
-from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
+from sensorium.errors import NotFound, SensoriumError
+from sensorium.model.connection import (
+    Connection,
+    ConnectionKind,
+    ConnectionModel,
+    ConnectionSpec,
+    ModelKind,
+    Validation,
+)
 from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition, VersionSpec
 from sensorium.model.dataset_file import (
     FileRecord,
@@ -121,9 +128,11 @@ class AsyncDatasets:
         configs: Mapping[str, str],
         secrets: Mapping[str, str] | None = None,
         description: str = "",
+        models: Sequence[str] = (),
     ) -> Connection:
-        """Create a connection; its secrets are never returned."""
-        spec = ConnectionSpec(ConnectionKind(kind), description, configs, secrets or {})
+        """Create a connection; its secrets are never returned. `models` are those of its service that embed."""
+        embedding = tuple(ConnectionModel(each, ModelKind.EMBEDDING) for each in models)
+        spec = ConnectionSpec(ConnectionKind(kind), description, configs, secrets or {}, embedding)
         name = self._connection(connection)
         return await self._call(lambda: self._reach().connections.create_connection(name, spec))
 
@@ -136,8 +145,13 @@ class AsyncDatasets:
 
         return each_of(page)
 
+    async def check_connection(self, connection: str) -> SensoriumError | None:
+        """Try a connection; return what is wrong with it, or None."""
+        wanted = Validation(self._workspace, self._connection(connection))
+        return await self._call(lambda: self._reach().connections.validate_connection(wanted))
+
     async def delete_connection(self, connection: str) -> None:
-        """Delete a connection that no dataset has."""
+        """Delete a connection that no dataset has, and by which no version is indexed."""
         await self._call(lambda: self._reach().connections.delete_connection(self._connection(connection)))
 
     async def files(

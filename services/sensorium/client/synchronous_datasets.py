@@ -52,6 +52,7 @@ class Datasets:
     diff = _iterated(AsyncDatasets.diff)
     create_connection = _waited(AsyncDatasets.create_connection)
     connections = _iterated(AsyncDatasets.connections)
+    check_connection = _waited(AsyncDatasets.check_connection)
     delete_connection = _waited(AsyncDatasets.delete_connection)
     files = _iterated(AsyncDatasets.files)
     find = _waited(AsyncDatasets.find)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from sensorium.dataset.model_services.profile import EMBEDDING_KINDS, check_host, profile_of
 from sensorium.errors import InvalidArgument
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.count_check import check_count
@@ -67,6 +68,8 @@ def check_connection(spec: ConnectionSpec, limits: DatasetSettings, field: str =
     for name in _URLS:
         if name in spec.configs:
             _check_url(spec.configs[name], f"{field}.configs[{name!r}]")
+    if spec.kind in EMBEDDING_KINDS:
+        check_host(profile_of(spec).base_url, limits.model_hosts, f"{field}.configs['base_url']")
 
 
 def check_workspace(name: ConnectionName | None, workspace: str, field: str) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sensorium.dataset import connections
 from sensorium.dataset.checks import check_connection, check_workspace
+from sensorium.dataset.model_services.opening import ModelOpener
+from sensorium.dataset.model_services.profile import EMBEDDING_KINDS
 from sensorium.dataset.repeats import Repeatable, RequestId
 from sensorium.dataset.storages.file_sink import FileSink
 from sensorium.dataset.storages.file_store import FileStore
@@ -35,12 +37,14 @@ class ConnectionService:
     Args:
         store: An open catalog.
         vault: Seals secrets.
+        opener: Opens the models of connections.
         limits: What requests may hold, and which folders may be read.
     """
 
-    def __init__(self, store: Store, vault: Vault, limits: DatasetSettings) -> None:
+    def __init__(self, store: Store, vault: Vault, opener: ModelOpener, limits: DatasetSettings) -> None:
         self._store = store
         self._vault = vault
+        self._opener = opener
         self._limits = limits
 
     @property
@@ -97,7 +101,8 @@ class ConnectionService:
     async def validate_connection(self, wanted: Validation) -> SensoriumError | None:
         """Try a connection; return what is wrong with it, or None."""
         try:
-            await self._try(await self._wanted(wanted))
+            name = wanted.name or ConnectionName(wanted.workspace, "tried")
+            await self._try(name, await self._wanted(wanted))
         except SensoriumError as error:
             return error
         return None
@@ -135,9 +140,11 @@ class ConnectionService:
             return given
         return replace(stored, **{field.value: value for field in ConnectionField if (value := getattr(given, field))})
 
-    async def _try(self, spec: ConnectionSpec) -> None:
+    async def _try(self, name: ConnectionName, spec: ConnectionSpec) -> None:
         check_connection(spec, self._limits)
         if spec.kind in STORAGE_KINDS:
             await open_files(spec, "", self.roots).probe()
+        elif spec.kind in EMBEDDING_KINDS:
+            await self._opener.embedder(name, spec, "").try_once()
         elif spec.kind is not ConnectionKind.EMBEDDED:
             raise Unimplemented(f"connections of the kind {spec.kind} cannot be tried yet", reason=Reason.NOT_BUILT)

@@ -95,7 +95,9 @@ def delete(sql: Sql, name: ConnectionName) -> None:
     row = row_of(sql, name)
     if user := datasets.uses(sql, name):
         raise FailedPrecondition(
-            f"{name} is the storage of {user}", reason=Reason.RESOURCE_IN_USE, metadata={"resource": user}
+            f"{user} needs {name}: its files are there, or a version of it is indexed by it",
+            reason=Reason.RESOURCE_IN_USE,
+            metadata={"resource": user},
         )
     sql.execute(connections.delete().where(connections.c.key == row.key))
 

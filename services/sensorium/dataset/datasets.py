@@ -3,10 +3,11 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from sensorium.dataset import versions
 from sensorium.dataset.tables import datasets
+from sensorium.dataset.tables import versions as version_rows
 from sensorium.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Reason
 from sensorium.model.dataset import (
     Accessibility,
@@ -110,9 +111,10 @@ def delete(connection: Connection, name: DatasetName, *, force: bool) -> None:
 
 
 def uses(connection: Connection, name: ConnectionName) -> str:
-    """Return the name of a dataset that has a connection; empty when none has."""
+    """Return the name of a dataset that has a connection, or a version indexed by it; empty when none has."""
+    used = or_(datasets.c.connection == str(name), version_rows.c.model_connection == str(name))
     found = connection.execute(
-        select(datasets.c.workspace, datasets.c.id).where(datasets.c.connection == str(name)).limit(1)
+        select(datasets.c.workspace, datasets.c.id).join_from(datasets, version_rows).where(used).limit(1)
     ).one_or_none()
     return str(DatasetName(found.workspace, found.id)) if found else ""
 

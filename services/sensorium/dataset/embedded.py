@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from sensorium.dataset.connection_service import ConnectionService
@@ -23,11 +22,13 @@ from sensorium.dataset.jobs.service import JobService
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.tagging import Tagging
 from sensorium.dataset.jobs.version_files import opener
+from sensorium.dataset.model_services.opening import model_opener
+from sensorium.dataset.model_services.sources import ModelSources
+from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
 from sensorium.dataset.vault import opened_vault
 from sensorium.dataset_ports import DatasetPorts
-from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.settings import DatasetSettings
 from sensorium.storage.store import Store
 
@@ -35,15 +36,6 @@ STORE_FILE = "dataset.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 OpenRunner = Callable[[Path, Advance], AbstractAsyncContextManager[Runner]]
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The services that jobs call; the searcher takes contents as well as vectors."""
-
-    embedder: Embedder
-    searcher: Searcher
-    tagger: Tagger
 
 
 @asynccontextmanager
@@ -69,12 +61,13 @@ async def embedded_datasets(
         queue_rows=settings.queue_writes,
         min_free_bytes=settings.min_free_bytes,
     )
-    async with store:
-        connections, signals = ConnectionService(store, vault, settings), Signals()
+    async with store, model_opener(settings) as models:
+        connections, signals = ConnectionService(store, vault, models, settings), Signals()
+        sources = ModelSources(connections, models, neighbours)
         opened = opener(store, connections)
-        indexing = Indexing(store, opened, neighbours.embedder, neighbours.searcher)
+        indexing = Indexing(store, opened, neighbours.searcher, sources, connections)
         works: dict[str, FileWork] = {
-            "tag": Tagging(opened, neighbours.tagger),
+            "tag": Tagging(opened, neighbours.tagger, sources),
             "index": indexing,
             "revert_tags": Reverting(store),
         }
@@ -107,7 +100,7 @@ async def embedded_datasets(
                 connections,
                 FileService(store, settings, opened),
                 jobs,
-                FileSearchService(store, neighbours.embedder, neighbours.searcher, signals, settings),
+                FileSearchService(store, neighbours.searcher, sources, signals, settings),
             )
 
 

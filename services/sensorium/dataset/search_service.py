@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from sensorium.dataset import file_facets, files, versions
 from sensorium.dataset.jobs.signals import Signals
+from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.near_hits import Place, nearest
 from sensorium.dataset.near_twins import near_twins
 from sensorium.dataset.projector import OUTBOX, SENT
@@ -26,7 +27,7 @@ from sensorium.model.file_search import FileHit, FileSearchRequest, FileSearchRe
 from sensorium.model.names import CollectionName
 from sensorium.model.search import Page, QueryPart, SearchPlan, SearchRequest
 from sensorium.model.vector import Metric
-from sensorium.ports import Embedder, Searcher
+from sensorium.ports import Searcher
 from sensorium.settings import DatasetSettings
 from sensorium.storage import list_pages, moments
 from sensorium.storage.store import Store
@@ -52,18 +53,18 @@ class FileSearchService:
 
     Args:
         store: An open catalog.
-        embedder: Knows how the models are calibrated.
-        searcher: Finds documents, by contents as well as by vectors.
+        searcher: Finds documents by vectors, and knows collections.
+        sources: Gives what embeds queries: what embedded the files of the version.
         signals: Wakes the projector, and is told by it.
         limits: What requests may hold.
     """
 
     def __init__(
-        self, store: Store, embedder: Embedder, searcher: Searcher, signals: Signals, limits: DatasetSettings
+        self, store: Store, searcher: Searcher, sources: ModelSources, signals: Signals, limits: DatasetSettings
     ) -> None:
         self._store = store
-        self._embedder = embedder
         self._searcher = searcher
+        self._sources = sources
         self._signals = signals
         self._limits = limits
 
@@ -168,10 +169,9 @@ class FileSearchService:
         collection = await self._searcher.get_collection(name)
         calibrated = collection.metric is Metric.COSINE and all(map(_is_words, wanted.query))
         fitted = await self._calibrations(collection.model) if calibrated else {}
+        searcher = await self._sources.searcher(collection.model)
         await self._level(name)
-        page = await nearest(
-            self._searcher, name, wanted, place, lambda ids: self._records(version, wanted.chosen, ids)
-        )
+        page = await nearest(searcher, name, wanted, place, lambda ids: self._records(version, wanted.chosen, ids))
         hits = tuple(
             FileHit(file, score, place.rank + at, _relevance(score, fitted.get(file.file_type)))
             for at, (file, score) in enumerate(page.hits, 1)
@@ -181,7 +181,8 @@ class FileSearchService:
     async def _calibrations(self, model: str) -> dict[str, Calibration]:
         """Return the model's calibrations by the type of file that they are for."""
         try:
-            return {each.modality.value: each for each in (await self._embedder.model(model)).calibrations}
+            info = await (await self._sources.embedder(model)).model(model)
+            return {each.modality.value: each for each in info.calibrations}
         except NotFound:  # The model is served no more; vectors can be looked for all the same.
             return {}
 

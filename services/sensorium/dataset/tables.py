@@ -52,6 +52,7 @@ versions = Table(
     Column("file_count", Int64, nullable=False),
     Column("size_bytes", Int64, nullable=False),
     Column("collection", String, nullable=False),
+    Column("model_connection", String, nullable=False),
     Column("etag", String, nullable=False),
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),

@@ -76,6 +76,7 @@ def create(connection: Connection, dataset: DatasetName, spec: VersionSpec) -> D
             file_count=0,
             size_bytes=0,
             collection="",
+            model_connection="",
             etag=uuid.uuid4().hex,
             create_time=now,
             update_time=now,

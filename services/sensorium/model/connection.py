@@ -26,6 +26,16 @@ class ConnectionKind(StrEnum):
 
 
 STORAGE_KINDS = frozenset({ConnectionKind.LOCAL, ConnectionKind.S3, ConnectionKind.OSS})
+DATABASE_KINDS = frozenset(
+    {
+        ConnectionKind.EMBEDDED,
+        ConnectionKind.MILVUS,
+        ConnectionKind.ELASTICSEARCH,
+        ConnectionKind.OPEN_SEARCH,
+        ConnectionKind.HOLOGRES,
+        ConnectionKind.LINDORM,
+    }
+)
 
 
 class ModelKind(StrEnum):

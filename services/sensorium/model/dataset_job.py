@@ -7,7 +7,7 @@ from enum import StrEnum
 from sensorium.errors import SensoriumError
 from sensorium.model.dataset_export import ExportWork, ImportExportWork
 from sensorium.model.dataset_file import EVERY_FILE, FileSelection
-from sensorium.model.dataset_names import JobName, VersionName
+from sensorium.model.dataset_names import ConnectionName, JobName, VersionName
 from sensorium.model.names import TagDefinitionName
 
 
@@ -32,19 +32,35 @@ class ImportWork:
 
 @dataclass(frozen=True, slots=True)
 class TagWork:
-    """Tags files by a version of a definition; 0 means the latest when the job starts."""
+    """Tags files by a version of a definition.
+
+    Attributes:
+        definition_version: 0 means the latest when the job starts.
+        connection: Whose model embeds files and tags; None means this mesh.
+        model: The model of the connection; empty means its first for embeddings.
+    """
 
     definition: TagDefinitionName
     definition_version: int = 0
     selection: FileSelection = EVERY_FILE
+    connection: ConnectionName | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexWork:
-    """Embeds files, and puts them into the version's search collection; no model means the server's default."""
+    """Embeds files, and puts them into the version's search collection.
+
+    Attributes:
+        model: Empty means the server's default, or the first of the connection for embeddings.
+        connection: Whose model embeds; None means this mesh.
+        database: Whose engine keeps the vectors; None means the embedded one.
+    """
 
     model: str = ""
     selection: FileSelection = EVERY_FILE
+    connection: ConnectionName | None = None
+    database: ConnectionName | None = None
 
 
 @dataclass(frozen=True, slots=True)

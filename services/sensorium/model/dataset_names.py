@@ -22,6 +22,7 @@ _FILE_ID = r"f[0-9a-f]{32}"
 _FILE = re.compile(rf"{_WORKSPACE}datasets/({ID_PATTERN})/versions/{_NUMBER}/files/({_FILE_ID})")
 _JOB = re.compile(rf"{_WORKSPACE}datasets/({ID_PATTERN})/jobs/({ID_PATTERN})")
 _CONNECTION = re.compile(rf"{_WORKSPACE}connections/({ID_PATTERN})")
+_CONNECTED_MODEL = re.compile(rf"workspaces/({ID_PATTERN})/connections/({ID_PATTERN})/models/(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,23 @@ class ConnectionName:
         """Read `[workspaces/{workspace}/]connections/{connection}`. Raises InvalidArgument, naming `field`."""
         workspace, identifier = _groups(_CONNECTION, name, "connections/{connection}", field)
         return ConnectionName(workspace, identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedModel:
+    """A model of a connection, by its name at the service, as collections and tags of files name it."""
+
+    connection: ConnectionName
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.connection}/models/{self.model}"
+
+    @staticmethod
+    def find(name: str) -> "ConnectedModel | None":
+        """Return what `{connection}/models/{model}` names; None for a model of this mesh."""
+        match = _CONNECTED_MODEL.fullmatch(name)
+        return ConnectedModel(ConnectionName(match[1], match[2]), match[3]) if match else None
 
 
 def file_id_of(uri: str) -> str:

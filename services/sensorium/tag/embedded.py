@@ -1,13 +1,15 @@
 """Puts the tag service together: its definitions in one SQLite file of the data directory."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from sensorium.ports import Embedder
+from sensorium.ports import Embedder, SimilarityTagger
 from sensorium.settings import TagSettings
 from sensorium.storage.store import Store
+from sensorium.storage.workers import Workers
 from sensorium.tag.service import TagService
+from sensorium.tag.similarity import SimilarityTagging
 
 STORE_FILE = "tag.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -32,3 +34,13 @@ async def embedded_tagging(data_dir: Path, settings: TagSettings, embedder: Embe
     )
     async with store, TagService(store, embedder, settings) as service:
         yield service
+
+
+@contextmanager
+def similarity_taggers(settings: TagSettings) -> Iterator[Callable[[Embedder], SimilarityTagger]]:
+    """Give what makes a tagger of any embedder; all of them score in one thread."""
+    scorers = Workers("tag-connected", 1, settings.queue_reads)
+    try:
+        yield lambda embedder: SimilarityTagging(embedder, scorers, settings)
+    finally:
+        scorers.close()

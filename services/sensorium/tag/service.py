@@ -1,17 +1,14 @@
 """The tag service: what the port promises, on a store of definitions and an embedder."""
 
-import time
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from sensorium.errors import InvalidArgument, SensoriumError
+from sensorium.errors import InvalidArgument
 from sensorium.model.count_check import check_count
-from sensorium.model.embedding import Timings
 from sensorium.model.names import TagDefinitionName, check_id
 from sensorium.model.search import Page
 from sensorium.model.tagging import (
-    ContentTags,
     DefinitionUpdate,
     TagDefinition,
     TagDefinitionSpec,
@@ -26,12 +23,9 @@ from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
 from sensorium.storage.write_lane import Terms
 from sensorium.tag import definitions
-from sensorium.tag.assignment import Assignment
-from sensorium.tag.content_calibration import ContentCalibration, calibration_of, check_can_tag
-from sensorium.tag.content_vectors import ContentVectors, EmbeddedContents, embed_contents
 from sensorium.tag.definition_check import check_definition
 from sensorium.tag.repeats import check_request_id, once
-from sensorium.tag.tag_vectors import TagVectors
+from sensorium.tag.similarity import SimilarityTagging
 
 LARGEST_VERSION = 2**31 - 1
 # Stands for what an update leaves as it is.
@@ -51,10 +45,9 @@ class TagService:
 
     def __init__(self, store: Store, embedder: Embedder, limits: TagSettings) -> None:
         self._store = store
-        self._embedder = embedder
         self._limits = limits
-        self._vectors = TagVectors(embedder, batch_size=limits.max_contents, max_bytes=limits.cache_bytes)
         self._scorers = Workers("tag-score", 1, limits.queue_reads)
+        self._similarity = SimilarityTagging(embedder, self._scorers, limits)
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,20 +132,11 @@ class TagService:
             NotFound: There is no such definition, version or model.
             SensoriumError: The contents cannot be embedded at all.
         """
-        started = time.monotonic()
         check_count("contents", len(request.contents), self._limits.max_contents)
         _check_range(request.candidate_count, LARGEST_VERSION, "candidate_count")
         spec, version = await self._definition(request)
-        model = await self._embedder.model(spec.model)
-        check_can_tag(model)
-        tags = await self._vectors.of(spec, model, request.priority)
-        contents = await embed_contents(self._embedder, request, model, self._limits.max_contents)
-        assignment = Assignment(spec, tags, request.candidate_count)
-        calibrations = [calibration_of(content, index, model) for index, content in enumerate(request.contents)]
-        pairs = list(zip(contents.vectors, calibrations, strict=True))
-        results = await self._scorers.run(lambda: tuple(_result(*pair, assignment) for pair in pairs))
-        timings = _timings(contents, started)
-        return TagResponse(results, model.name, model.revision, version, contents.usage, timings)
+        tagged = await self._similarity.tag_by(spec, request)
+        return replace(tagged, version=version)
 
     async def _definition(self, request: TagRequest) -> tuple[TagDefinitionSpec, int]:
         """Return the definition that a request tags by, and its version; 0 for an inline one."""
@@ -184,24 +168,3 @@ def _version(position: str) -> int:
 def _check_range(number: int, largest: int, field: str) -> None:
     if not 0 <= number <= largest:
         raise InvalidArgument(f"{field}: {number} is not between 0 and {largest}", field=field)
-
-
-def _result(
-    content: ContentVectors | SensoriumError, calibration: ContentCalibration | SensoriumError, assignment: Assignment
-) -> ContentTags | SensoriumError:
-    match content, calibration:
-        case (SensoriumError() as error, _) | (_, SensoriumError() as error):
-            return error
-        case ContentVectors() as vectors, ContentCalibration() as fitted:
-            return assignment.tags_of(vectors, fitted)
-    raise AssertionError("a content has vectors and a calibration, or an error")
-
-
-def _timings(contents: EmbeddedContents, started: float) -> Timings:
-    times = contents.timings
-    return Timings(
-        queue_ms=times.queue_ms,
-        preprocess_ms=times.preprocess_ms,
-        inference_ms=times.inference_ms,
-        total_ms=(time.monotonic() - started) * 1e3,
-    )

@@ -1211,12 +1211,17 @@ class TagWork(_message.Message):
     DEFINITION_VERSION_FIELD_NUMBER: _builtins.int
     SELECTION_FIELD_NUMBER: _builtins.int
     CONNECTION_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     tag_definition: _builtins.str
     """`workspaces/{workspace}/tagDefinitions/{tag_definition}`; required."""
     definition_version: _builtins.int
     """Its version; 0 means the latest when the job starts."""
     connection: _builtins.str
-    """The model connection to tag with; empty means this mesh."""
+    """`workspaces/{workspace}/connections/{connection}` of the kind DASH_SCOPE or OPEN_AI to embed files and tags with;
+    empty means this mesh.
+    """
+    model: _builtins.str
+    """The model of `connection`; empty means its first embedding model. Without a connection the tag definition says it."""
     @_builtins.property
     def selection(self) -> Global___FileSelection:
         """The files to tag; unset means all."""
@@ -1228,10 +1233,11 @@ class TagWork(_message.Message):
         definition_version: _builtins.int = ...,
         selection: Global___FileSelection | None = ...,
         connection: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["selection", b"selection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "definition_version", b"definition_version", "selection", b"selection", "tag_definition", b"tag_definition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection", b"connection", "definition_version", b"definition_version", "model", b"model", "selection", b"selection", "tag_definition", b"tag_definition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1249,13 +1255,17 @@ class IndexWork(_message.Message):
     DATABASE_CONNECTION_FIELD_NUMBER: _builtins.int
     TABLE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """The embedding model; empty means the server's default."""
+    """The embedding model; empty means the server's default, or the connection's first embedding model."""
     model_connection: _builtins.str
-    """The model connection to embed with; empty means this mesh."""
+    """`workspaces/{workspace}/connections/{connection}` of the kind DASH_SCOPE or OPEN_AI to embed with; empty means this
+    mesh. Searches in the version embed their queries by the same connection.
+    """
     database_connection: _builtins.str
-    """The database connection whose engine keeps the vectors; empty means the embedded one."""
+    """The database connection whose engine keeps the vectors; empty means the embedded one. Of the kind EMBEDDED alone,
+    others answer UNIMPLEMENTED.
+    """
     table: _builtins.str
-    """The table of that engine; empty means one made for the version."""
+    """The table of that engine; empty means one made for the version, which is all that the embedded engine takes."""
     @_builtins.property
     def selection(self) -> Global___FileSelection:
         """The files to index; unset means all."""

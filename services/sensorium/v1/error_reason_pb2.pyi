@@ -116,6 +116,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION: something else still needs the resource, or works on it. Metadata: `resource`."""
     ERROR_REASON_NOT_INDEXED: _ErrorReason.ValueType  # 53
     """FAILED_PRECONDITION: a dataset version has no search index yet: run an indexing job. Metadata: `resource`."""
+    ERROR_REASON_CONNECTION_UNUSABLE: _ErrorReason.ValueType  # 75
+    """FAILED_PRECONDITION: the service of a connection refuses its key, does not know the model, or answers what its API
+    does not have. Somebody has to change the connection. Metadata: `connection`.
+    """
+    ERROR_REASON_CONTENT_REFUSED: _ErrorReason.ValueType  # 76
+    """INVALID_ARGUMENT: the service of a connection refused this content, or gave no usable vector for it. Metadata:
+    `connection`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -214,4 +222,12 @@ ERROR_REASON_RESOURCE_IN_USE: ErrorReason.ValueType  # 51
 """FAILED_PRECONDITION: something else still needs the resource, or works on it. Metadata: `resource`."""
 ERROR_REASON_NOT_INDEXED: ErrorReason.ValueType  # 53
 """FAILED_PRECONDITION: a dataset version has no search index yet: run an indexing job. Metadata: `resource`."""
+ERROR_REASON_CONNECTION_UNUSABLE: ErrorReason.ValueType  # 75
+"""FAILED_PRECONDITION: the service of a connection refuses its key, does not know the model, or answers what its API
+does not have. Somebody has to change the connection. Metadata: `connection`.
+"""
+ERROR_REASON_CONTENT_REFUSED: ErrorReason.ValueType  # 76
+"""INVALID_ARGUMENT: the service of a connection refused this content, or gave no usable vector for it. Metadata:
+`connection`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

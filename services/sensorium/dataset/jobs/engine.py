@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.work_json import work_from_json
+from sensorium.dataset.patience import patiently
 from sensorium.errors import (
     DeadlineExceeded,
     Internal,
@@ -29,8 +30,6 @@ from sensorium.storage.store import Store
 from sensorium.storage.write_lane import Terms
 
 FILL = 20_000
-# Errors that go by: the files wait again, and the job rests when they do not go by.
-PASSING = (Unavailable, ResourceExhausted, DeadlineExceeded)
 
 _log = structlog.get_logger(__name__)
 
@@ -256,13 +255,8 @@ class JobEngine:
         await self._write(row, stop)
 
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Return what `work` returns, after repeats when an error goes by."""
-        for seconds in self._retry_seconds:
-            try:
-                return await work()
-            except PASSING as error:
-                await asyncio.sleep(max(seconds, error.retry_after or 0.0))
-        return await work()
+        """Return what `work` returns, after repeats when an error goes by; when it does not, the job rests."""
+        return await patiently(work, self._retry_seconds)
 
     async def _write(self, row: Row[Any], change: Callable[[Connection], None], size: int = 1) -> None:
         await self._store.write(change, Terms(size, bulk=True))

@@ -7,21 +7,24 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, select, update
 
+from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.documents import ATTRIBUTES, document_of
 from sensorium.dataset.jobs.engine import Outcome, Planned
 from sensorium.dataset.jobs.version_files import OpenVersion, contents_of
+from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import outbox, versions
-from sensorium.errors import FailedPrecondition, NotFound, Reason, SensoriumError
+from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason, SensoriumError, Unimplemented
 from sensorium.model.collection import Collection, CollectionSpec
+from sensorium.model.connection import DATABASE_KINDS, ConnectionKind
 from sensorium.model.content import Content
 from sensorium.model.dataset_job import IndexWork, JobMode, Work
-from sensorium.model.dataset_names import VersionName
-from sensorium.model.embedding import Priority
+from sensorium.model.dataset_names import ConnectedModel, ConnectionName, VersionName
+from sensorium.model.embedding import ModelInfo, Priority
 from sensorium.model.names import CollectionName
 from sensorium.model.search import UpsertRequest
-from sensorium.ports import Embedder, Searcher
+from sensorium.ports import Searcher
 from sensorium.storage import moments
 from sensorium.storage.store import Store
 
@@ -34,39 +37,66 @@ class Indexing:
     Args:
         store: An open catalog.
         opened: Opens the storage of a version.
-        embedder: Knows the models.
-        searcher: Embeds and keeps documents.
+        searcher: Keeps collections.
+        sources: Gives what embeds and writes documents, by the model of a collection.
+        connections: Knows the engine of a database connection.
     """
 
-    def __init__(self, store: Store, opened: OpenVersion, embedder: Embedder, searcher: Searcher) -> None:
+    def __init__(
+        self,
+        store: Store,
+        opened: OpenVersion,
+        searcher: Searcher,
+        sources: ModelSources,
+        connections: ConnectionService,
+    ) -> None:
         self._store = store
         self._opened = opened
-        self._embedder = embedder
         self._searcher = searcher
+        self._sources = sources
+        self._connections = connections
 
     async def pinned(self, job: Planned) -> Work:
         """Return the work by one model; the version's collection is made when there is none.
 
         Raises:
-            NotFound: There is no such model.
-            FailedPrecondition: MODEL_MISMATCH: the version is indexed with another one.
+            NotFound: There is no such model or connection.
+            InvalidArgument: The connection is of another kind, or has no such model.
+            FailedPrecondition: MODEL_MISMATCH: the version is indexed with another model, or with another revision of
+                the connection's; CONNECTION_UNUSABLE.
+            Unavailable: The service of the connection does not say its dimension.
+            Unimplemented: The database connection is of another engine than the embedded one.
         """
         work = _work(job.work)
-        model = (await self._embedder.model(work.model)).name
+        await self._check_database(work.database)
+        model = await self._model(work)
         name = collection_of(job.name)
         try:
             found = await self._searcher.get_collection(name)
         except NotFound:
-            spec = CollectionSpec(f"the files of {job.name}", model, attributes=ATTRIBUTES)
-            found = await self._searcher.create_collection(name, spec)
-        if found.model != model:
-            raise FailedPrecondition(
-                f"{job.name} is indexed with {found.model}: another model needs another version",
-                reason=Reason.MODEL_MISMATCH,
-            )
+            spec = CollectionSpec(f"the files of {job.name}", model.name, attributes=ATTRIBUTES)
+            found = await (await self._sources.searcher(model.name)).create_collection(name, spec)
+        _check_same(job.name, found, model, connected=work.connection is not None)
+        held = {"collection": str(name), "model_connection": str(work.connection or "")}
         mine = versions.c.key == job.version
-        await self._store.write(lambda sql: sql.execute(update(versions).where(mine).values(collection=str(name))))
-        return replace(work, model=model)
+        await self._store.write(lambda sql: sql.execute(update(versions).where(mine).values(**held)))
+        there = ConnectedModel.find(model.name)
+        return replace(work, model=there.model if there else model.name)
+
+    async def _model(self, work: IndexWork) -> ModelInfo:
+        if work.connection:
+            return await (await self._sources.source(work.connection, work.model)).embedder.model("")
+        return await (await self._sources.embedder(work.model)).model(work.model)
+
+    async def _check_database(self, name: ConnectionName | None) -> None:
+        if name is None:
+            return
+        kind = (await self._connections.get_connection(name)).spec.kind
+        field = "job.index.database_connection"
+        if kind not in DATABASE_KINDS:
+            raise InvalidArgument(f"{field}: {kind} is no vector database", field=field)
+        if kind is not ConnectionKind.EMBEDDED:
+            raise Unimplemented(f"{field}: {kind} keeps no vectors yet: see docs/roadmap.md", field=field)
 
     async def chosen(self, job: Planned) -> ColumnElement[bool]:
         """Return the condition for the files; incrementally those that changed since this model embedded them."""
@@ -92,7 +122,7 @@ class Indexing:
         }
         if good:
             documents = tuple(document_of(row, content) for row, content in good)
-            answer = await self._searcher.upsert_documents(
+            answer = await (await self._sources.searcher(collection.model)).upsert_documents(
                 UpsertRequest(name, documents, collection.model, collection.model_revision, Priority.BULK)
             )
             errors |= {row.key: outcome for (row, _), outcome in zip(good, answer.outcomes, strict=True)}
@@ -112,6 +142,22 @@ def collection_of(version: VersionName) -> CollectionName:
         mark = hashlib.blake2b(plain.encode(), digest_size=8).hexdigest()
         plain = f"{plain[: LONGEST_ID - 17]}-{mark}"
     return CollectionName(version.dataset.workspace, plain)
+
+
+def _check_same(version: VersionName, found: Collection, model: ModelInfo, *, connected: bool) -> None:
+    """Raise FailedPrecondition when a version has vectors that are not comparable with those of `model`."""
+    if found.model != model.name:
+        raise FailedPrecondition(
+            f"{version} is indexed with {found.model}: another model needs another version",
+            reason=Reason.MODEL_MISMATCH,
+        )
+    if connected and found.model_revision != model.revision:
+        raise FailedPrecondition(
+            f"{version} is indexed with {found.model} as the connection was before: give the connection the config "
+            f"revision={found.model_revision} if the service gives the same vectors, or index another version",
+            reason=Reason.MODEL_MISMATCH,
+            metadata={"expected": found.model_revision, "actual": model.revision},
+        )
 
 
 def _made_by(collection: Collection) -> str:

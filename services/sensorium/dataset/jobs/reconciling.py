@@ -18,6 +18,7 @@ from sensorium.dataset.tables import outbox, versions
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model.dataset_file import FileStatus
 from sensorium.model.dataset_job import IndexWork, JobMode
+from sensorium.model.dataset_names import ConnectedModel
 from sensorium.model.document import Document, DocumentView
 from sensorium.model.names import CollectionName
 from sensorium.ports import Searcher
@@ -129,7 +130,9 @@ class Reconciling:
         """Make the collection again, for the model that its files were embedded with."""
         first = select(table.c.index_of).where(_indexed(job)).limit(1)
         made_by = await self._store.read(lambda sql: sql.execute(first).scalar_one_or_none())
-        work = IndexWork((made_by or "").partition("@")[0])
+        model = (made_by or "").rpartition("@")[0]
+        there = ConnectedModel.find(model)
+        work = IndexWork(there.model, connection=there.connection) if there else IndexWork(model)
         await self._indexing.pinned(Planned(job.version, job_rows.name_of(job), work, JobMode.FULL))
 
 

@@ -10,11 +10,13 @@ from sensorium.dataset import tags
 from sensorium.dataset.jobs.engine import Outcome, Planned
 from sensorium.dataset.jobs.version_files import OpenVersion, contents_of
 from sensorium.dataset.jobs.work_json import work_from_json
+from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files, taggings
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Content
 from sensorium.model.dataset_job import JobMode, TagWork, Work
+from sensorium.model.dataset_names import ConnectedModel
 from sensorium.model.embedding import Priority
 from sensorium.model.tagging import AssignedTag, ContentTags, TagRequest, TagResponse
 from sensorium.ports import Tagger
@@ -25,18 +27,31 @@ class Tagging:
 
     Args:
         opened: Opens the storage of a version.
-        tagger: Tags contents.
+        tagger: Tags contents by the models of this mesh, and keeps definitions.
+        sources: Gives what tags by the models of connections.
     """
 
-    def __init__(self, opened: OpenVersion, tagger: Tagger) -> None:
+    def __init__(self, opened: OpenVersion, tagger: Tagger, sources: ModelSources) -> None:
         self._opened = opened
         self._tagger = tagger
+        self._sources = sources
 
     async def pinned(self, job: Planned) -> Work:
-        """Return the work by the version of the definition that is the latest now, unless it names one."""
+        """Return the work by the version of the definition that is the latest now, unless it names one, and one model.
+
+        Raises:
+            NotFound: There is no such definition or connection.
+            InvalidArgument: The connection has no such model.
+            SensoriumError: The service of the connection cannot be used.
+        """
         work = _work(job.work)
         found = await self._tagger.get_definition(work.definition, work.definition_version)
-        return replace(work, definition_version=found.version)
+        work = replace(work, definition_version=found.version)
+        if work.connection is None:
+            return work
+        info = await (await self._sources.source(work.connection, work.model)).embedder.model("")
+        there = ConnectedModel.find(info.name)
+        return replace(work, model=there.model if there else work.model)
 
     async def chosen(self, job: Planned) -> ColumnElement[bool]:
         """Return the condition for the files; incrementally those that changed since the definition tagged them."""
@@ -50,6 +65,7 @@ class Tagging:
             taggings.c.definition_version == work.definition_version,
             taggings.c.fingerprint == files.c.fingerprint,
             taggings.c.superseded_by == "",
+            _by_same_model(work),
         )
         return and_(mine, not_(done))
 
@@ -63,15 +79,7 @@ class Tagging:
         }
         said: dict[int, dict[str, Any]] = {}
         if good:
-            response = await self._tagger.tag(
-                TagRequest(
-                    work.definition,
-                    tuple(content for _, content in good),
-                    work.definition_version,
-                    priority=Priority.BULK,
-                    workspace=work.definition.workspace,
-                )
-            )
+            response = await self._tagged(work, tuple(content for _, content in good))
             for (row, _), result in zip(good, response.results, strict=True):
                 match result:
                     case ContentTags():
@@ -83,6 +91,29 @@ class Tagging:
             tags.tag(sql, job.version, job.id, {key: each for key, each in said.items() if key in mine})
 
         return Outcome(errors, record)
+
+    async def _tagged(self, work: TagWork, contents: tuple[Content, ...]) -> TagResponse:
+        """Return the tags by this mesh, or by the connection that the work names."""
+        request = TagRequest(
+            work.definition,
+            contents,
+            work.definition_version,
+            priority=Priority.BULK,
+            workspace=work.definition.workspace,
+        )
+        if work.connection is None:
+            return await self._tagger.tag(request)
+        source = await self._sources.source(work.connection, work.model)
+        found = await self._tagger.get_definition(work.definition, work.definition_version)
+        tagged = await source.tagger.tag_by(replace(found.spec, model=""), request)
+        return replace(tagged, version=work.definition_version)
+
+
+def _by_same_model(work: TagWork) -> ColumnElement[bool]:
+    """Return the condition that the connection of the work gave a tagging, or that none did."""
+    if work.connection:
+        return taggings.c.model == str(ConnectedModel(work.connection, work.model))
+    return not_(taggings.c.model.like("workspaces/%/connections/%"))
 
 
 def _said(work: TagWork, response: TagResponse, row: Row[Any], result: ContentTags) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from sensorium.model.count_check import check_count
 from sensorium.model.dataset_export import ExportFormat, ExportWork, ImportExportWork, LogicalTarget, StorageTarget
 from sensorium.model.dataset_file import FileSelection
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobMode, JobSpec, ReconcileWork, RevertTagsWork, TagWork
-from sensorium.model.dataset_names import VersionName
+from sensorium.model.dataset_names import ConnectionName, VersionName
 
 MOST_PATTERNS = 64
 MOST_PATTERN_CHARS = 256
@@ -26,14 +26,18 @@ def check_work(spec: JobSpec) -> None:
         case ImportWork() as work:
             _check_import(work)
             _check_mode(spec)
-        case TagWork(definition, version, selection):
+        case TagWork(definition, version, selection, connection, model):
             if definition.workspace != spec.version.dataset.workspace:
                 raise invalid("job.tag.tag_definition", f"{definition} is not of the dataset's workspace")
             if version < 0:
                 raise invalid("job.tag.definition_version", f"{version} is negative")
             check_selection(selection, "job.tag.selection")
-        case IndexWork(model, selection):
+            check_workspace(connection, spec.version.dataset.workspace, "job.tag.connection")
+            _check_tag_model(connection, model)
+        case IndexWork(model, selection, connection, database):
             check_length(model, MOST_PATTERN_CHARS, "job.index.model")
+            check_workspace(connection, spec.version.dataset.workspace, "job.index.model_connection")
+            check_workspace(database, spec.version.dataset.workspace, "job.index.database_connection")
             check_selection(selection, "job.index.selection")
         case RevertTagsWork(job):
             if job.dataset != spec.version.dataset:
@@ -51,6 +55,12 @@ def check_work(spec: JobSpec) -> None:
                 known = ", ".join(sorted(READABLE))
                 raise invalid("job.import_export.source.format", f"only {known} can be read again")
             _check_mode(spec)
+
+
+def _check_tag_model(connection: ConnectionName | None, model: str) -> None:
+    check_length(model, MOST_PATTERN_CHARS, "job.tag.model")
+    if model and not connection:
+        raise invalid("job.tag.model", "without a connection the tag definition says the model")
 
 
 def _check_export(target: StorageTarget | LogicalTarget, version: VersionName) -> None:

@@ -7,7 +7,7 @@ from sensorium.dataset.jobs.export_json import export_from_json, export_to_json,
 from sensorium.model.dataset_export import ExportMode, ExportWork, ImportExportWork
 from sensorium.model.dataset_file import FileSelection, StatusFilter
 from sensorium.model.dataset_job import ImportWork, IndexWork, ReconcileWork, RevertTagsWork, TagWork, Work
-from sensorium.model.dataset_names import JobName
+from sensorium.model.dataset_names import ConnectionName, JobName
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.search import TagFilter
 
@@ -17,11 +17,12 @@ def work_to_json(work: Work) -> dict[str, Any]:  # noqa: PLR0911  # One for each
     match work:
         case ImportWork():
             return {"kind": "import", **asdict(work)}
-        case TagWork(definition, version, selection):
+        case TagWork(definition, version, selection, connection, model):
             kept = {"definition": str(definition), "version": version, "selection": asdict(selection)}
-            return {"kind": "tag", **kept}
-        case IndexWork(model, selection):
-            return {"kind": "index", "model": model, "selection": asdict(selection)}
+            return {"kind": "tag", **kept, "connection": str(connection or ""), "model": model}
+        case IndexWork(model, selection, connection, database):
+            kept = {"model": model, "selection": asdict(selection)}
+            return {"kind": "index", **kept, "connection": str(connection or ""), "database": str(database or "")}
         case RevertTagsWork(job):
             return {"kind": "revert_tags", "job": str(job)}
         case ExportWork():
@@ -45,9 +46,11 @@ def work_from_json(kept: dict[str, Any]) -> Work:  # noqa: PLR0911  # One for ea
             )
         case "tag":
             definition = TagDefinitionName.parse(kept["definition"])
-            return TagWork(definition, kept["version"], selection_from_json(kept["selection"]))
+            selection = selection_from_json(kept["selection"])
+            return TagWork(definition, kept["version"], selection, _connection(kept), kept.get("model", ""))
         case "index":
-            return IndexWork(kept["model"], selection_from_json(kept["selection"]))
+            selection = selection_from_json(kept["selection"])
+            return IndexWork(kept["model"], selection, _connection(kept), _connection(kept, "database"))
         case "export":
             return export_from_json(kept, selection_from_json(kept["selection"]))
         case "reconcile":
@@ -56,6 +59,12 @@ def work_from_json(kept: dict[str, Any]) -> Work:  # noqa: PLR0911  # One for ea
             return ImportExportWork(storage_from_json(kept["source"]), ExportMode(kept["mode"]))
         case _:
             return RevertTagsWork(JobName.parse(kept["job"]))
+
+
+def _connection(kept: dict[str, Any], field: str = "connection") -> ConnectionName | None:
+    """Return the connection that was kept; jobs of earlier releases kept none."""
+    name = kept.get(field, "")
+    return ConnectionName.parse(name) if name else None
 
 
 def selection_from_json(kept: dict[str, Any]) -> FileSelection:

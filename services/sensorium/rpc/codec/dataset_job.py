@@ -16,7 +16,7 @@ from sensorium.model.dataset_job import (
     TagWork,
     Work,
 )
-from sensorium.model.dataset_names import JobName, VersionName
+from sensorium.model.dataset_names import ConnectionName, JobName, VersionName
 from sensorium.model.names import TagDefinitionName
 from sensorium.rpc.codec.collection import moment_from_proto, moment_to_proto
 from sensorium.rpc.codec.dataset import holdable
@@ -156,14 +156,12 @@ def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:  # noqa:
                 work.prefix, tuple(work.include), tuple(work.exclude), work.keep_vanished, work.without_media_info
             )
         case "tag":
-            _check_own(job.tag.connection, "job.tag.connection")
             definition = TagDefinitionName.parse(job.tag.tag_definition, "job.tag.tag_definition")
             selection = selection_from_proto(job.tag.selection, version, "job.tag.selection")
-            return TagWork(definition, job.tag.definition_version, selection)
+            connection = _connection(job.tag.connection, "job.tag.connection")
+            return TagWork(definition, job.tag.definition_version, selection, connection, job.tag.model)
         case "index":
-            for field in ("model_connection", "database_connection", "table"):
-                _check_own(getattr(job.index, field), f"job.index.{field}")
-            return IndexWork(job.index.model, selection_from_proto(job.index.selection, version, "job.index.selection"))
+            return _index_from_proto(job.index, version)
         case "revert_tags":
             return RevertTagsWork(JobName.parse(job.revert_tags.job, "job.revert_tags.job"))
         case "export":
@@ -178,10 +176,20 @@ def _work_from_proto(job: pb.DatasetJob, version: VersionName) -> Work:  # noqa:
             raise Unimplemented(f"job.{unknown}: this release knows no such work")
 
 
-def _check_own(given: str, field: str) -> None:
-    """Refuse services of others."""
-    if given:
-        raise Unimplemented(f"{field}: jobs call this mesh alone so far: see docs/roadmap.md", field=field)
+def _index_from_proto(index: pb.IndexWork, version: VersionName) -> IndexWork:
+    if index.table:
+        field = "job.index.table"
+        raise Unimplemented(f"{field}: the embedded engine makes its own: see docs/roadmap.md", field=field)
+    return IndexWork(
+        index.model,
+        selection_from_proto(index.selection, version, "job.index.selection"),
+        _connection(index.model_connection, "job.index.model_connection"),
+        _connection(index.database_connection, "job.index.database_connection"),
+    )
+
+
+def _connection(name: str, field: str) -> ConnectionName | None:
+    return ConnectionName.parse(name, field) if name else None
 
 
 def _work_to_proto(work: Work, version: VersionName, message: pb.DatasetJob) -> None:
@@ -198,13 +206,17 @@ def _work_to_proto(work: Work, version: VersionName, message: pb.DatasetJob) -> 
                 )
             )
             mine.SetInParent()
-        case TagWork(definition, number, selection):
+        case TagWork(definition, number, selection, connection, model):
             message.tag.tag_definition = str(definition)
             message.tag.definition_version = number
             message.tag.selection.CopyFrom(selection_to_proto(selection, version))
-        case IndexWork(model, selection):
+            message.tag.connection = str(connection or "")
+            message.tag.model = model
+        case IndexWork(model, selection, connection, database):
             message.index.model = model
             message.index.selection.CopyFrom(selection_to_proto(selection, version))
+            message.index.model_connection = str(connection or "")
+            message.index.database_connection = str(database or "")
         case RevertTagsWork(job):
             message.revert_tags.job = str(job)
         case ExportWork():

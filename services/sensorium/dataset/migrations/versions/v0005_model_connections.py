@@ -1,0 +1,12 @@
+"""The fifth format: the connection whose model embeds the files of a version."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Add the column."""
+    op.add_column("versions", sa.Column("model_connection", sa.String, nullable=False, server_default=""))

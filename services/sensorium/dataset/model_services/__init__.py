@@ -1,0 +1,1 @@
+"""Models of other services: what jobs and searches use by a connection."""
