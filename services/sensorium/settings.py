@@ -262,6 +262,11 @@ class DatasetSettings(Section):
     max_duplicate_files: int = Field(
         20_000, ge=1, le=100_000, description="Files among which near duplicates are sought at once."
     )
+    max_bitmap_files: int = Field(
+        3_000_000,
+        ge=0,
+        description="Files that bitmaps in memory know, about 150 bytes each; others are read for each.",
+    )
     level_seconds: float = Field(
         2, ge=0, description="How long a search waits for the search documents to follow the catalog."
     )

@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
+from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
 from sensorium.dataset.jobs.export_import import ExportImport
@@ -71,6 +73,7 @@ async def embedded_datasets(
     )
     async with store:
         connections, signals = ConnectionService(store, vault, settings), Signals()
+        finder = FileFinder(BitmapLibrary(settings.max_bitmap_files))
         opened = opener(store, connections)
         indexing = Indexing(store, opened, neighbours.embedder, neighbours.searcher)
         works: dict[str, FileWork] = {
@@ -103,11 +106,13 @@ async def embedded_datasets(
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
             yield DatasetPorts(
-                DatasetService(store, settings),
+                DatasetService(store, settings, finder),
                 connections,
-                FileService(store, settings, opened),
+                FileService(store, settings, opened, finder),
                 jobs,
-                FileSearchService(store, neighbours.embedder, neighbours.searcher, signals, settings),
+                FileSearchService(
+                    store, neighbours.embedder, neighbours.searcher, signals=signals, limits=settings, finder=finder
+                ),
             )
 
 
