@@ -267,6 +267,11 @@ class DatasetSettings(Section):
     )
     model_calls: int = Field(4, ge=1, le=256, description="Calls at once to the service of one model connection.")
     model_seconds: float = Field(60, gt=0, description="How long one call to the service of a model connection takes.")
+    max_bitmap_files: int = Field(
+        3_000_000,
+        ge=0,
+        description="Files that bitmaps in memory know, about 150 bytes each; others are read for each.",
+    )
     level_seconds: float = Field(
         2, ge=0, description="How long a search waits for the search documents to follow the catalog."
     )

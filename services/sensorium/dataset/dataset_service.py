@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from sensorium.dataset import comparing, connections, datasets, files, versions
 from sensorium.dataset.checks import check_dataset, check_version
+from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.repeats import Repeatable, RequestId
 from sensorium.errors import InvalidArgument, Unimplemented
@@ -26,9 +27,11 @@ class DatasetService:
     Args:
         store: An open catalog.
         limits: What requests may hold.
+        finder: Lets go of what it keeps of versions that are deleted.
     """
 
-    def __init__(self, store: Store, limits: DatasetSettings) -> None:
+    def __init__(self, store: Store, limits: DatasetSettings, finder: FileFinder) -> None:
+        self._finder = finder
         self._store = store
         self._limits = limits
 
@@ -72,13 +75,16 @@ class DatasetService:
     async def delete_dataset(self, name: DatasetName, *, force: bool) -> None:
         """Delete a dataset with its versions."""
 
-        def delete(sql: Connection) -> None:
-            for version in versions.keys(sql, datasets.row_of(sql, name).key):
+        def delete(sql: Connection) -> list[int]:
+            gone = versions.keys(sql, datasets.row_of(sql, name).key)
+            for version in gone:
                 job_rows.check_idle(sql, version, str(name))
                 files.forget_collection(sql, version)
             datasets.delete(sql, name, force=force)
+            return gone
 
-        await self._store.write(delete)
+        for version in await self._store.write(delete):
+            self._finder.forget(version)
 
     async def get_version(self, name: VersionName) -> DatasetVersion:
         """Return one version."""
@@ -148,13 +154,14 @@ class DatasetService:
     async def delete_version(self, name: VersionName) -> None:
         """Delete a version with its files."""
 
-        def delete(sql: Connection) -> None:
-            key = versions.row_of(sql, name).key
+        def delete(sql: Connection) -> int:
+            key: int = versions.row_of(sql, name).key
             job_rows.check_idle(sql, key, str(name))
             files.forget_collection(sql, key)
             versions.delete(sql, name)
+            return key
 
-        await self._store.write(delete)
+        self._finder.forget(await self._store.write(delete))
 
     async def publish_version(self, name: VersionName) -> DatasetVersion:
         """Make a version immutable."""

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
+from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
+from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
 from sensorium.dataset.jobs.export_import import ExportImport
@@ -64,6 +66,7 @@ async def embedded_datasets(
     async with store, model_opener(settings) as models:
         connections, signals = ConnectionService(store, vault, models, settings), Signals()
         sources = ModelSources(connections, models, neighbours)
+        finder = FileFinder(BitmapLibrary(settings.max_bitmap_files))
         opened = opener(store, connections)
         indexing = Indexing(store, opened, neighbours.searcher, sources, connections)
         works: dict[str, FileWork] = {
@@ -96,11 +99,11 @@ async def embedded_datasets(
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
             yield DatasetPorts(
-                DatasetService(store, settings),
+                DatasetService(store, settings, finder),
                 connections,
-                FileService(store, settings, opened),
+                FileService(store, settings, opened, finder),
                 jobs,
-                FileSearchService(store, neighbours.searcher, sources, signals, settings),
+                FileSearchService(store, neighbours.searcher, sources, signals=signals, limits=settings, finder=finder),
             )
 
 

@@ -1,6 +1,6 @@
 """Counts the values of fields over the files that are meant."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, func, select, true
@@ -74,6 +74,16 @@ def count_values(
     return tuple(_facet(sql, chosen, field, request) for field, request in zip(fields, requests, strict=True))
 
 
+def facet(request: FacetRequest, counts: Iterable[tuple[str, int]]) -> Facet:
+    """Return what is shown of all counts of a field: the most frequent values."""
+    ordered = sorted(counts, key=lambda pair: (-pair[1], pair[0]))
+    return Facet(request.field, tuple(ordered[: _limit(request)]), len(ordered))
+
+
+def _limit(request: FacetRequest) -> int:
+    return min(request.limit or DEFAULT_LIMIT, LARGEST_LIMIT)
+
+
 def _facet(sql: Connection, chosen: ColumnElement[bool], field: str, request: FacetRequest) -> Facet:
     source: FromClause = files
     value: ColumnElement[Any] = files.c[field]
@@ -83,7 +93,6 @@ def _facet(sql: Connection, chosen: ColumnElement[bool], field: str, request: Fa
     found = func.count()
     counted = select(value.label("value"), found.label("found"), func.count().over().label("distinct"))
     ordered = counted.select_from(source).where(chosen).group_by(value).order_by(found.desc(), value)
-    limit = min(request.limit or DEFAULT_LIMIT, LARGEST_LIMIT)
-    counts = sql.execute(ordered.limit(limit)).all()
+    counts = sql.execute(ordered.limit(_limit(request))).all()
     values = tuple((str(row.value), int(row.found)) for row in counts)
     return Facet(request.field, values, int(counts[0].distinct) if counts else 0)

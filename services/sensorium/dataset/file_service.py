@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, select
 
-from sensorium.dataset import file_facets, files, tags, versions
+from sensorium.dataset import file_facets, file_order, files, tags, versions
 from sensorium.dataset.checks import check_length, invalid
+from sensorium.dataset.file_finder import FileFinder
+from sensorium.dataset.file_order import Span
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_check import check_selection
 from sensorium.dataset.repeats import Repeatable, RequestId
@@ -21,7 +23,6 @@ from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
     FileStatistics,
-    SortBy,
     TagChange,
     TagEdit,
     TagEditResult,
@@ -44,10 +45,12 @@ class FileService:
         store: An open catalog.
         limits: What requests may hold.
         opened: Opens the storage of a version.
+        finder: Finds and counts files.
     """
 
-    def __init__(self, store: Store, limits: DatasetSettings, opened: OpenVersion) -> None:
+    def __init__(self, store: Store, limits: DatasetSettings, opened: OpenVersion, finder: FileFinder) -> None:
         self._store = store
+        self._finder = finder
         self._limits = limits
         self._opened = opened
 
@@ -66,18 +69,18 @@ class FileService:
         """Return a page of the selected files; a page starts behind the last file of the one before."""
         size = list_pages.checked_size(page_size, self._limits.max_page_size)
         check_selection(selection, "selection")
-        part = filter_of(selection)
+        chosen = Chosen(selection, filter_of(selection))
         mark = list_pages.request_mark("files", version, selection, order)
-        position = list_pages.decode(page_token, mark) if page_token else []
+        place = file_order.read(list_pages.decode(page_token, mark) if page_token else [], order)
 
         def read(sql: Connection) -> tuple[list[FileRecord], list[Row[Any]]]:
-            row = versions.row_of(sql, version)
-            wanted = select(table).where(selected(row.key, selection, part), _behind(position, order))
-            rows = sql.execute(wanted.order_by(*_ordered(order)).limit(size + 1)).all()
-            return files.records(sql, version, rows[:size]), list(rows)
+            span = Span(order, place, size + 1)
+            rows = self._finder.page(sql, versions.row_of(sql, version), chosen, span)
+            return files.records(sql, version, rows[:size]), rows
 
         found, rows = await self._store.read(read)
-        token = list_pages.encode([mark, *_place(rows[size - 1], order)]) if len(rows) > size else ""
+        last = file_order.place_of(rows[size - 1], order) if len(rows) > size else None
+        token = list_pages.encode([mark, *file_order.written(last, order)]) if last else ""
         return Page(tuple(found), token)
 
     async def statistics(
@@ -85,12 +88,11 @@ class FileService:
     ) -> FileStatistics:
         """Count the selected files, and the values of their fields."""
         check_selection(selection, "selection")
-        fields = file_facets.check(facets)
-        part = filter_of(selection)
+        file_facets.check(facets)
+        chosen = Chosen(selection, filter_of(selection))
 
         def read(sql: Connection) -> FileStatistics:
-            row = versions.row_of(sql, version)
-            return file_facets.statistics(sql, row, Chosen(selection, part), fields, facets)
+            return self._finder.statistics(sql, versions.row_of(sql, version), chosen, facets)
 
         return await self._store.read(read)
 
@@ -172,33 +174,3 @@ def _counts(kept: object) -> tuple[int, int]:
             return matched, changed
         case _:
             return 0, 0
-
-
-def _ordered(order: FileOrder) -> list[Any]:
-    columns = [table.c[order.by.value], *([] if order.by is SortBy.URI else [table.c.uri])]
-    return [column.desc() if order.descending else column for column in columns]
-
-
-def _place(row: Row[Any], order: FileOrder) -> list[str | float | int]:
-    """Return where a page goes on: the value that files are ordered by, and the URI."""
-    value = row._mapping[order.by.value]
-    return [row.uri] if order.by is SortBy.URI else ["" if value is None else value, row.uri]
-
-
-def _behind(position: Sequence[object], order: FileOrder) -> ColumnElement[bool]:
-    """Return the condition for the files behind a place. Raises InvalidArgument (PAGE_TOKEN_INVALID)."""
-    uri, column = table.c.uri, table.c[order.by.value]
-    match position:
-        case []:
-            return and_(True)
-        case [str(last)] if order.by is SortBy.URI:
-            return uri < last if order.descending else uri > last
-        case ["", str(last)]:  # Files without a time come first, or last.
-            behind: ColumnElement[bool] = and_(column.is_(None), uri < last if order.descending else uri > last)
-            return behind if order.descending else or_(behind, column.is_not(None))
-        case [int(value), str(last)]:
-            later = column < value if order.descending else column > value
-            same = and_(column == value, uri < last if order.descending else uri > last)
-            return or_(later, same, column.is_(None)) if order.descending else or_(later, same)
-        case _:
-            raise list_pages.invalid()

@@ -73,12 +73,16 @@ def known(sql: Connection, version: int, uris: Sequence[str]) -> dict[str, Row[A
 def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Add files, or change what is known of them; return the keys of those that were there. Their tags stay."""
     before = known(sql, version, [row["uri"] for row in rows])
-    fresh = [{**_NEW, **row, "version": version} for row in rows if row["uri"] not in before]
+    change = next_change(sql, version)
+    fresh = [{**_NEW, **row, "version": version, "change": change} for row in rows if row["uri"] not in before]
     if fresh:
         sql.execute(insert(files), fresh)
     known_ones = [row for row in rows if row["uri"] in before]
     names = [name for name in (*_FACTS, *_CARRIED) if rows and name in rows[0]]
-    changed = [{"changed": before[row["uri"]].key, **{name: row[name] for name in names}} for row in known_ones]
+    changed = [
+        {"changed": before[row["uri"]].key, "change": change, **{name: row[name] for name in names}}
+        for row in known_ones
+    ]
     if changed:
         sql.execute(update(files).where(files.c.key == bindparam("changed")), changed)
     active = [each for each in before.values() if each.status == FileStatus.ACTIVE]
@@ -99,10 +103,17 @@ def mark_deleted(sql: Connection, version: int, keys: Sequence[int]) -> int:
     sizes = sql.execute(select(files.c.size_bytes).where(gone)).scalars().all()
     project(sql, version, keys)
     # Its vector goes, so when it comes back it is embedded again.
-    away = {"status": FileStatus.DELETED.value, "index_of": "", "update_time": moments.now()}
+    change = next_change(sql, version)
+    away = {"status": FileStatus.DELETED.value, "index_of": "", "update_time": moments.now(), "change": change}
     sql.execute(update(files).where(gone).values(**away))
     count_more(sql, version, -len(sizes), -sum(sizes))
     return len(sizes)
+
+
+def next_change(sql: Connection, version: int) -> int:
+    """Return the number of a change of files; whatever filters and facets read must not change without one."""
+    counted = update(versions).where(versions.c.key == version).values(changes=versions.c.changes + 1)
+    return int(sql.execute(counted.returning(versions.c.changes)).scalar_one())
 
 
 def count_more(sql: Connection, version: int, count: int, size: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from sensorium.dataset import file_facets, files, versions
+from sensorium.dataset.file_finder import FileFinder
+from sensorium.dataset.file_order import FilePlace, Span
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.near_hits import Place, nearest
@@ -20,7 +22,7 @@ from sensorium.dataset.tables import outbox
 from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason
 from sensorium.filters.printer import canonical
 from sensorium.model.content import Content, Modality
-from sensorium.model.dataset_file import EVERY_FILE, FileRecord, FileSelection, FileStatistics
+from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileRecord, FileSelection, FileStatistics
 from sensorium.model.dataset_names import VersionName
 from sensorium.model.embedding import Calibration, Timings, Usage
 from sensorium.model.file_search import FileHit, FileSearchRequest, FileSearchResponse, NearDuplicateGroup
@@ -57,16 +59,25 @@ class FileSearchService:
         sources: Gives what embeds queries: what embedded the files of the version.
         signals: Wakes the projector, and is told by it.
         limits: What requests may hold.
+        finder: Finds and counts files.
     """
 
     def __init__(
-        self, store: Store, searcher: Searcher, sources: ModelSources, signals: Signals, limits: DatasetSettings
+        self,
+        store: Store,
+        searcher: Searcher,
+        sources: ModelSources,
+        *,
+        signals: Signals,
+        limits: DatasetSettings,
+        finder: FileFinder,
     ) -> None:
         self._store = store
         self._searcher = searcher
         self._sources = sources
         self._signals = signals
         self._limits = limits
+        self._finder = finder
 
     async def search(self, request: FileSearchRequest) -> FileSearchResponse:
         """Return the files nearest to the query, or without one those that match, by URI.
@@ -78,14 +89,13 @@ class FileSearchService:
         """
         started = time.monotonic()
         wanted = read_search(request, self._limits.max_page_size)
-        fields = file_facets.check(request.facets)
+        file_facets.check(request.facets)
         mark = list_pages.request_mark("search files", replace(request, page_size=0, page_token=""))
         place = _place(request.page_token, mark)
 
         def count(sql: Connection) -> FileStatistics:
-            return file_facets.statistics(
-                sql, versions.row_of(sql, request.version), wanted.chosen, fields, request.facets
-            )
+            row = versions.row_of(sql, request.version)
+            return self._finder.statistics(sql, row, wanted.chosen, request.facets)
 
         counted = await self._store.read(count)
         found = await (self._nearest if wanted.query else self._listed)(request.version, wanted, place)
@@ -101,7 +111,7 @@ class FileSearchService:
         file_facets.check(request.facets)
         part = wanted.chosen.part
         row = await self._store.read(lambda sql: versions.row_of(sql, request.version))
-        counted = await self._store.read(lambda sql: file_facets.statistics(sql, row, wanted.chosen, (), ()))
+        counted = await self._store.read(lambda sql: self._finder.statistics(sql, row, wanted.chosen))
         steps = [f"the catalog counts the files that match: {counted.file_count:,}"]
         if wanted.query:
             collection = _collection(row, request.version)
@@ -153,9 +163,9 @@ class FileSearchService:
 
         def read(sql: Connection) -> tuple[list[FileRecord], list[Row[Any]]]:
             row = versions.row_of(sql, version)
-            chosen = select(table).where(wanted.chosen.of(row.key), table.c.uri > place.token)
-            rows = sql.execute(chosen.order_by(table.c.uri).limit(size + 1)).all()
-            return files.records(sql, version, rows[:size]), list(rows)
+            behind = FilePlace(place.token) if place.token else None
+            rows = self._finder.page(sql, row, wanted.chosen, Span(BY_URI, behind, size + 1))
+            return files.records(sql, version, rows[:size]), rows
 
         found, rows = await self._store.read(read)
         hits = tuple(FileHit(each, 0.0, place.rank + at) for at, each in enumerate(found, 1))

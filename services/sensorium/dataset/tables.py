@@ -57,6 +57,8 @@ versions = Table(
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),
     Column("publish_time", Int64),
+    # How often its files changed; each change marks them with its number.
+    Column("changes", Int64, nullable=False, server_default="0"),
     Index("versions_by_number", "dataset", "number", unique=True),
     sqlite_autoincrement=True,
 )
@@ -131,8 +133,10 @@ files = Table(
     Column("index_time", Int64),
     Column("create_time", Int64, nullable=False),
     Column("update_time", Int64, nullable=False),
+    Column("change", Int64, nullable=False, server_default="0"),
     Index("files_by_uri", "version", "uri", unique=True),
     Index("files_by_id", "version", "id", unique=True),
+    Index("files_by_change", "version", "change"),
     sqlite_autoincrement=True,
 )
 

@@ -39,6 +39,8 @@ def rewrite(
             said = {"file": row.key, "job": job, "request_id": by, "create_time": now}
             history += [{**said, "kind": kind, "added": new, "removed": old} for kind, new, old in differences]
     if written:
+        change_number = files.next_change(sql, version)
+        written = [{**each, "change": change_number} for each in written]
         sql.execute(update(file_table).where(file_table.c.key == bindparam("changed")), written)
         files.project(sql, version, [row["changed"] for row in written])
     if history:

@@ -91,7 +91,7 @@ def _of_scalar(part: Present | Comparison | OneOf | Contains, column: ColumnElem
             compared: ColumnElement[bool] = COMPARE[how](column, _bound(value))
             return and_(present, compared)
         case OneOf(_, values):
-            return and_(present, column.in_([_stored(each) for each in values]))
+            return and_(present, column.in_([stored(each) for each in values]))
         case _:
             return present
 
@@ -117,10 +117,11 @@ def _texts(values: Sequence[Scalar]) -> list[str]:
 
 
 def _bound(value: Scalar) -> ColumnElement[Any]:
-    return literal(_stored(value))
+    return literal(stored(value))
 
 
-def _stored(value: Scalar) -> str | int | float | bool:
+def stored(value: Scalar) -> str | int | float | bool:
+    """Return a value as tables keep it: times in microseconds."""
     match value:
         case datetime():
             return (value - _EPOCH) // timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""A filter of files means in SQL and in the vector engine what it means in plain Python, over records of datasets."""
+"""A filter of files means in SQL, in bitmaps and in the vector engine what it means in plain Python."""
 
 import shutil
 import tempfile
@@ -13,9 +13,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, create_engine, delete, insert, select
 
+from sensorium.dataset.bitmaps import loading
+from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
 from sensorium.dataset.documents import ATTRIBUTES, document_of
 from sensorium.dataset.file_fields import FIELDS, FileColumns, tokens_of
 from sensorium.dataset.tables import files, metadata
+from sensorium.filters.bitmaps import divided, matching
 from sensorium.filters.inexpressible import Inexpressible
 from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
@@ -129,6 +132,20 @@ def test_sql_and_search_documents_mean_what_python_means(
             # The search service reads the canonical form with the fields that its collection declares.
             sent = parse(canonical(part), fields_of(ATTRIBUTES))
             assert {each.id for each in documents if holds(sent, record_of(each))} == expected
+
+
+@PROPERTY
+@given(made=ROWS, parts=st.lists(filters(FIELDS), min_size=1, max_size=5))
+def test_bitmaps_mean_what_python_means(engine: Engine, made: list[dict[str, Any]], parts: list[Filter]) -> None:
+    ids = [row.id for row in stored(engine, made)]
+    bitmaps = VersionBitmaps()
+    with engine.connect() as sql:
+        loading.fill(sql, 1, bitmaps)
+    for part in parts:
+        answered, rest = divided(part, bitmaps)
+        found = {ids[at] for at in matching(answered, bitmaps)}
+        assert found == meant(answered, made)
+        assert found & meant(rest, made) == meant(part, made)
 
 
 @settings(PROPERTY, max_examples=6)

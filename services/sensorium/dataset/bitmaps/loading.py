@@ -1,0 +1,89 @@
+"""Reads from the catalog what bitmaps know of files, some thousand files at a time."""
+
+import json
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, Connection, String, cast, select
+
+from sensorium.dataset.bitmaps.uri_blocks import SIZE, Stretch
+from sensorium.dataset.bitmaps.version_bitmaps import NUMBERS, TEXTS, FileValues, VersionBitmaps
+from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS, FileColumns
+from sensorium.dataset.tables import files
+
+CHUNK = 10_000
+_KNOWN_LISTS = 100_000
+
+
+def fill(sql: Connection, version: int, bitmaps: VersionBitmaps) -> None:
+    """Take in all files of the version in row `version`."""
+    listed = sql.execute(select(files.c.key).where(files.c.version == version).order_by(files.c.uri))
+    keys = np.sort(np.fromiter((row[0] for row in listed.yield_per(CHUNK)), np.int64))
+    lists = _Lists()
+    for start in range(0, len(keys), CHUNK):
+        some = keys[start : start + CHUNK]
+        # The stretch of keys is read as it lies; the index would be gone to for each file.
+        within = files.c.key.between(int(some[0]), int(some[-1])) & (files.c.version + 0 == version)
+        bitmaps.put(_read(sql, within, lists))
+    divide(sql, version, bitmaps)
+
+
+def follow(sql: Connection, version: int, bitmaps: VersionBitmaps, after: int) -> None:
+    """Take in what changed in the version since its change number `after`."""
+    changed = (files.c.version == version) & (files.c.change > after)
+    bitmaps.put(_read(sql, changed, _Lists()))
+    divide(sql, version, bitmaps)
+
+
+def changes(sql: Connection, version: int, after: int, most: int) -> int:
+    """Return how many files changed since the change number `after`, counted no further than `most`."""
+    changed = select(files.c.key).where(files.c.version == version, files.c.change > after)
+    return len(sql.execute(changed.limit(most)).all())
+
+
+def divide(sql: Connection, version: int, bitmaps: VersionBitmaps) -> None:
+    """Divide the blocks of URIs that have become too large."""
+    for crowded in bitmaps.blocks.crowded():
+        within = select(files.c.uri, files.c.key).where(within_stretch(version, crowded)).order_by(files.c.uri)
+        keys, starts = array("q"), []
+        for row in sql.execute(within).yield_per(CHUNK):
+            if keys and len(keys) % SIZE == 0:
+                starts.append(row.uri)
+            keys.append(row.key)
+        positions = np.searchsorted(bitmaps.keys, np.frombuffer(keys, np.int64))
+        bitmaps.blocks.split(crowded, starts, positions)
+
+
+def within_stretch(version: int, stretch: Stretch) -> ColumnElement[bool]:
+    """Return the condition for the files of a stretch of URIs."""
+    found = (files.c.version == version) & (files.c.uri >= stretch.start)
+    return found if stretch.end is None else found & (files.c.uri < stretch.end)
+
+
+def _read(sql: Connection, chosen: ColumnElement[bool], lists: "_Lists") -> FileValues:
+    by_key, columns = {field.key: field for field in FIELDS}, FileColumns()
+    names = (*TEXTS, *NUMBERS, *TAG_FIELDS)
+    scalars = [columns.scalar(by_key[key]).label(f"c{at}") for at, key in enumerate((*TEXTS, *NUMBERS))]
+    # As they are written: few lists differ, and each is read once.
+    texts = [cast(files.c[key], String).label(key) for key in TAG_FIELDS]
+    wanted = select(files.c.key, files.c.uri, files.c.status, *scalars, *texts).where(chosen).order_by(files.c.key)
+    rows = sql.execute(wanted).all()
+    keys, uris, statuses, *values = zip(*rows, strict=True) if rows else [()] * (3 + len(names))
+    tags = [[lists[text] for text in column] for column in values[-len(TAG_FIELDS) :]]
+    found: Sequence[Sequence[Any]] = [*values[: -len(TAG_FIELDS)], *tags]
+    numbers: NDArray[np.int64] = np.array(keys, np.int64)
+    return FileValues(numbers, uris, statuses, dict(zip(names, found, strict=True)))
+
+
+class _Lists(dict[str, list[str]]):
+    """Lists of texts by their JSON."""
+
+    def __missing__(self, text: str) -> list[str]:
+        if len(self) >= _KNOWN_LISTS:
+            self.clear()
+        found: list[str] = json.loads(text)
+        self[text] = found
+        return found

@@ -1,0 +1,73 @@
+"""Divides the files of a version into blocks by URI, so that a page of few files looks at few others."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.dataset.bitmaps.grown_array import GrownArray
+from sensorium.dataset.bitmaps.positions import Positions
+
+SIZE = 256
+MOST = 8 * SIZE
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The URIs from `start`, and below `end` unless that is None; `count` chosen files are among them."""
+
+    start: str
+    end: str | None
+    count: int
+
+
+class UriBlocks:
+    """Knows the block of each file; blocks follow each other as URIs do, by their code points."""
+
+    def __init__(self) -> None:
+        self._starts: list[str] = [""]
+        self._files = GrownArray(np.int32)
+
+    def put(self, positions: Positions, uris: Sequence[str]) -> None:
+        """Put new files into their blocks."""
+        blocks = [self._block(uri) for uri in uris]
+        self._files.put(positions, np.array(blocks, np.int32))
+
+    def crowded(self) -> list[Stretch]:
+        """Return the blocks that have become too large, last block first."""
+        counts = np.bincount(self._files.values)
+        return [self._stretch(int(each), int(counts[each])) for each in np.flatnonzero(counts > MOST)[::-1]]
+
+    def split(self, crowded: Stretch, starts: Sequence[str], positions: NDArray[np.integer]) -> None:
+        """Divide a crowded block.
+
+        Args:
+            crowded: The block.
+            starts: Every `SIZE`-th URI in it, without the first.
+            positions: The positions of its files, by URI.
+        """
+        block = self._block(crowded.start)
+        self._starts[block + 1 : block + 1] = starts
+        files = self._files.values
+        files[files > block] += len(starts)
+        files[positions] = block + np.arange(len(positions), dtype=np.int32) // SIZE
+
+    def stretches(self, chosen: Positions, beyond: str | None, *, descending: bool) -> Iterator[Stretch]:
+        """Yield the blocks with chosen files in order, from the one in which the URI `beyond` is."""
+        counts = np.bincount(self._files.values[chosen])
+        blocks = np.flatnonzero(counts)
+        if beyond is not None:
+            here = self._block(beyond)
+            blocks = blocks[blocks <= here] if descending else blocks[blocks >= here]
+        # All is counted now, for the blocks may be divided before the last is taken.
+        found = [self._stretch(int(each), int(counts[each])) for each in blocks]
+        return reversed(found) if descending else iter(found)
+
+    def _block(self, uri: str) -> int:
+        return bisect_right(self._starts, uri) - 1
+
+    def _stretch(self, block: int, count: int) -> Stretch:
+        end = self._starts[block + 1] if block + 1 < len(self._starts) else None
+        return Stretch(self._starts[block], end, count)

@@ -1,0 +1,121 @@
+"""What is known of the files of one version by their positions: columns, bitmaps and an order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from sensorium.dataset.bitmaps.grown_array import GrownArray
+from sensorium.dataset.bitmaps.number_column import NumberColumn
+from sensorium.dataset.bitmaps.positions import Positions, bitmap_of, positions_in
+from sensorium.dataset.bitmaps.tag_column import TagColumn
+from sensorium.dataset.bitmaps.text_column import TextColumn
+from sensorium.dataset.bitmaps.uri_blocks import UriBlocks
+from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS
+from sensorium.filters.fields import Field
+from sensorium.filters.tree import Term
+from sensorium.model.dataset_file import FileStatus, StatusFilter
+
+# The fields of which nearly every file has a value of its own: the catalog answers for them.
+OWN = frozenset({"id", "uri", "file_name", "fingerprint"})
+NUMBERS = (
+    "size_bytes", "file_create_time", "file_update_time", "tag_update_time", "width", "height", "duration_ms",
+)  # fmt: skip
+TEXTS = tuple(field.key for field in FIELDS if field.key not in {*OWN, *NUMBERS, *TAG_FIELDS})
+
+
+@dataclass(frozen=True, slots=True)
+class FileValues:
+    """Some files, by rising key; `columns` has the values of each by the keys of fields."""
+
+    keys: NDArray[np.int64]
+    uris: Sequence[str]
+    statuses: Sequence[str]
+    columns: Mapping[str, Sequence[Any]]
+
+
+class VersionBitmaps:
+    """The files of one version; implements `filters.bitmaps.Bitmaps`.
+
+    A file's position is its place among the keys, which only grow; no file of a version is ever taken out.
+    """
+
+    def __init__(self) -> None:
+        by_key = {field.key: field for field in FIELDS}
+        self._keys = GrownArray(np.int64)
+        self._active = BitMap()
+        self._texts = {key: TextColumn(by_key[key]) for key in TEXTS}
+        self._tags = {key: TagColumn(by_key[key]) for key in TAG_FIELDS}
+        self.numbers = {key: NumberColumn() for key in NUMBERS}
+        self.blocks = UriBlocks()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """The keys of files by position; the array stays as it is, whatever is added."""
+        return self._keys.values
+
+    def put(self, files: FileValues) -> None:
+        """Take in files that are new or have changed; the keys of new ones are beyond all others."""
+        known = len(self)
+        fresh = files.keys > self.keys[-1] if known else np.ones(len(files.keys), np.bool_)
+        positions = np.searchsorted(self.keys, files.keys).astype(np.uint32)
+        positions[fresh] = known + np.arange(int(fresh.sum()), dtype=np.uint32)
+        self._keys.put(positions, files.keys)
+        self.blocks.put(positions[fresh], [uri for uri, new in zip(files.uris, fresh, strict=True) if new])
+        changed = bitmap_of(positions)
+        self._active.difference_update(changed)
+        self._active |= bitmap_of(positions[[each == FileStatus.ACTIVE for each in files.statuses]])
+        for key, values in files.columns.items():
+            self._put(key, positions, bitmap_of(positions[~fresh]), values)
+
+    def everything(self) -> BitMap:
+        """Return the positions of all files, active or not."""
+        return BitMap(range(len(self)))
+
+    def with_status(self, status: StatusFilter) -> BitMap:
+        """Return the positions of the files with a status."""
+        match status:
+            case StatusFilter.ACTIVE:
+                return self._active.copy()
+            case StatusFilter.DELETED:
+                return self.everything() - self._active
+            case StatusFilter.ALL:
+                return self.everything()
+
+    def covers(self, field: Field) -> bool:
+        """Return whether terms of `field` can be answered."""
+        return field.key not in OWN
+
+    def holding(self, term: Term) -> BitMap:
+        """Return the positions of the files that satisfy a term of a covered field."""
+        key = term.field.key
+        return (self._tags.get(key) or self._texts.get(key) or self.numbers[key]).holding(term)
+
+    def size_of(self, chosen: BitMap) -> int:
+        """Return how many bytes the chosen files have together."""
+        return int(self.numbers["size_bytes"].values[positions_in(chosen)].sum())
+
+    def counts(self, key: str, chosen: BitMap) -> list[tuple[str, int]]:
+        """Return how many of the chosen files have each value of a field of texts, values that none has left out."""
+        if key in self._tags:
+            return self._tags[key].counts(chosen)
+        return self._texts[key].counts(positions_in(chosen))
+
+    def positions_of(self, keys: Sequence[int]) -> BitMap:
+        """Return the positions of files by their keys; keys of none are left out."""
+        wanted = np.sort(np.array(keys, np.int64))
+        return bitmap_of(np.searchsorted(self.keys, wanted[np.isin(wanted, self.keys)]))
+
+    def _put(self, key: str, positions: Positions, known: BitMap, values: Sequence[Any]) -> None:
+        if key in self._tags:
+            if known:
+                self._tags[key].clear(known)
+            self._tags[key].put(positions, values)
+        else:
+            (self._texts.get(key) or self.numbers[key]).put(positions, values)

@@ -1,0 +1,129 @@
+"""Finds and counts the files that are meant: by bitmaps where they can answer, by the catalog where they cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+from sqlalchemy import ColumnElement, Connection, Row, select
+
+from sensorium.dataset import file_facets
+from sensorium.dataset.bitmaps.library import BitmapLibrary
+from sensorium.dataset.bitmaps.page_plan import Step, page_plan
+from sensorium.dataset.bitmaps.page_walk import PageWalk
+from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
+from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
+from sensorium.dataset.file_fields import FileColumns
+from sensorium.dataset.file_order import Span, behind, ordered
+from sensorium.dataset.selecting import Chosen
+from sensorium.dataset.tables import files
+from sensorium.filters.bitmaps import divided, matching
+from sensorium.filters.sql import condition
+from sensorium.filters.tree import EVERYTHING
+from sensorium.model.dataset_file import EVERY_FILE, FileStatistics, SortBy
+from sensorium.model.search import FacetRequest
+
+# So many files are looked at one by one; for more the catalog reads all of the version.
+LOOKED_AT = 50_000
+_AT_ONCE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The positions of files, and what the bitmaps could not answer: what else they must satisfy, or None."""
+
+    positions: BitMap
+    keys: NDArray[np.int64]
+    rest: ColumnElement[bool] | None
+
+
+class FileFinder:
+    """Answers from one snapshot of the catalog.
+
+    Args:
+        library: Lends the bitmaps of versions.
+    """
+
+    def __init__(self, library: BitmapLibrary) -> None:
+        self._library = library
+
+    def forget(self, version: int) -> None:
+        """Let go of what is kept of the version in row `version`, which is deleted."""
+        self._library.forget(version)
+
+    def statistics(
+        self, sql: Connection, version: Row[Any], chosen: Chosen, requests: Sequence[FacetRequest] = ()
+    ) -> FileStatistics:
+        """Count the chosen files of the version in row `version`, and their values.
+
+        Raises:
+            InvalidArgument: A facet is wrong.
+        """
+        fields = file_facets.check(requests)
+        if chosen.selection == EVERY_FILE and not requests:
+            return FileStatistics(version.file_count, version.size_bytes)
+        found = self._found(sql, version, chosen)
+        if found is not None:
+            resolved = _resolved(sql, version.key, found)
+            with self._library.lent(sql, version) as bitmaps:
+                if bitmaps is not None:
+                    return _counted(bitmaps, resolved, fields, requests)
+        return file_facets.statistics(sql, version, chosen, fields, requests)
+
+    def page(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
+        """Return the chosen files of the version in row `version` that are in a span."""
+        found = self._found(sql, version, chosen)
+        steps = None if found is None else self._plan(sql, version, found, span)
+        if found is None or steps is None:
+            wanted = select(files).where(chosen.of(version.key), behind(span))
+            return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
+        walk = PageWalk(sql, version.key, found.keys, found.rest if span.order.by is SortBy.URI else None)
+        keys = walk.first(steps, span)
+        rows = {row.key: row for row in sql.execute(select(files).where(files.c.key.in_(keys)))}
+        return [rows[key] for key in keys]
+
+    def _found(self, sql: Connection, version: Row[Any], chosen: Chosen) -> Found | None:
+        """Return what the bitmaps say of the chosen files; None when they cannot be asked."""
+        if chosen.selection.ids:  # The catalog has an index of them.
+            return None
+        with self._library.lent(sql, version) as bitmaps:
+            if bitmaps is None:
+                return None
+            answered, rest = divided(chosen.part, bitmaps)
+            positions = bitmaps.with_status(chosen.selection.status)
+            if answered != EVERYTHING:
+                positions &= matching(answered, bitmaps)
+            return Found(positions, bitmaps.keys, None if rest == EVERYTHING else condition(rest, FileColumns()))
+
+    def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> list[Step] | None:
+        # By URI a page has soon enough files; another order begins with the least of all.
+        positions = found.positions if span.order.by is SortBy.URI else _resolved(sql, version.key, found)
+        with self._library.lent(sql, version) as bitmaps:
+            return None if bitmaps is None else page_plan(bitmaps, positions, span)
+
+
+def _resolved(sql: Connection, version: int, found: Found) -> BitMap:
+    """Return the positions of the files that satisfy the rest too."""
+    if found.rest is None:
+        return found.positions
+    if len(found.positions) > LOOKED_AT:
+        satisfying = sql.execute(select(files.c.key).where(files.c.version == version, found.rest)).scalars().all()
+        return found.positions & bitmap_of(np.searchsorted(found.keys, satisfying))
+    keys = found.keys[positions_in(found.positions)].tolist()
+    kept: list[int] = []
+    for start in range(0, len(keys), _AT_ONCE):
+        mine = files.c.key.in_(keys[start : start + _AT_ONCE])
+        kept += sql.execute(select(files.c.key).where(mine, found.rest)).scalars().all()
+    return bitmap_of(np.searchsorted(found.keys, kept))
+
+
+def _counted(
+    bitmaps: VersionBitmaps, found: BitMap, fields: Sequence[str], requests: Sequence[FacetRequest]
+) -> FileStatistics:
+    facets = tuple(
+        file_facets.facet(request, bitmaps.counts(field, found))
+        for field, request in zip(fields, requests, strict=True)
+    )
+    return FileStatistics(len(found), bitmaps.size_of(found), facets)
