@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli import dataset_search, exports
+from sensorium.cli import dataset_search, dataset_versions, exports
 from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, Incremental, Name, Version, started
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
@@ -66,18 +66,6 @@ def delete(session: Session, dataset: Name, *, force: Force = False) -> None:
     with session.client() as client:
         client.datasets.delete(dataset, force=force)
     session.output.show({"deleted": dataset}, f"deleted {dataset}")
-
-
-@group.command()
-@command
-def publish(session: Session, dataset: Name, version: Version = 0) -> None:
-    """Make a version immutable.
-
-    [green]sensorium dataset publish road[/]
-    """
-    with session.client() as client:
-        published = client.datasets.publish(dataset, version)
-    session.output.show(published, f"published {published.name}")
 
 
 @group.command("import")
@@ -248,4 +236,5 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     exports.register(group)
     dataset_search.register(group)
+    dataset_versions.register(group)
     app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")

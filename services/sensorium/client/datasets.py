@@ -1,6 +1,7 @@
 """Datasets, their files and jobs, as a caller reaches them."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
 from sensorium.model.connection import Connection, ConnectionKind, ConnectionSpec
-from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition
+from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition, VersionSpec
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
@@ -77,6 +78,19 @@ class AsyncDatasets:
     async def delete(self, dataset: str, *, force: bool = False) -> None:
         """Delete a dataset; one that holds files needs `force`. What is in storage stays."""
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
+
+    async def create_version(
+        self, dataset: str, *, source: int = 0, description: str = "", uri: str = "", connection: str = ""
+    ) -> DatasetVersion:
+        """Create the next version: empty, or with the files and tags of the version `source`.
+
+        Its storage is that of the source, or the dataset's, unless it is named. A copy that takes longer than the call
+        may goes on all the same.
+        """
+        spec = VersionSpec(description, uri, self._connection(connection) if connection else None)
+        name, key = self._name(dataset), str(uuid.uuid4())
+        ports = self._reach().datasets
+        return await self._call(lambda: ports.create_version(name, spec, source=source, request_id=key))
 
     async def publish(self, dataset: str, version: int = 0) -> DatasetVersion:
         """Make a version immutable."""

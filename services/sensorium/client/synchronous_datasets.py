@@ -46,6 +46,7 @@ class Datasets:
     get = _waited(AsyncDatasets.get)
     list = _iterated(AsyncDatasets.list)
     delete = _waited(AsyncDatasets.delete)
+    create_version = _waited(AsyncDatasets.create_version)
     publish = _waited(AsyncDatasets.publish)
     diff = _iterated(AsyncDatasets.diff)
     create_connection = _waited(AsyncDatasets.create_connection)

@@ -28,6 +28,7 @@ from sensorium.dataset.jobs.version_files import opener
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
 from sensorium.dataset.vault import opened_vault
+from sensorium.dataset.version_copies import VersionCopies
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.ports import Embedder, Searcher, Tagger
 from sensorium.settings import DatasetSettings
@@ -102,11 +103,12 @@ async def embedded_datasets(
         async with (
             runner(data_dir, engine.advance) as running,
             _following(Projector(store, neighbours.searcher, signals)),
+            VersionCopies(store, signals) as copies,
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
             yield DatasetPorts(
-                DatasetService(store, settings, finder),
+                DatasetService(store, settings, finder, copies),
                 connections,
                 FileService(store, settings, opened, finder),
                 jobs,

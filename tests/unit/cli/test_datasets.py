@@ -49,8 +49,12 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     assert "2 files, 8 bytes" in run("dataset", "facets", "road").out
     assert "2 done" in run("dataset", "revert", "road", job_name(tagging)).out
     assert "v1" in run("dataset", "list").out
-    assert "published" in run("dataset", "publish", "road").out
-    assert run("dataset", "import", "road").status == ExitStatus.REFUSED
+    copied = run("dataset", "new-version", "road", "--from", "1", "--description", "next")
+    assert "versions/v2 with 2 files" in copied.out
+    assert "versions/v3 with 0 files" in run("dataset", "new-version", "road").out
+    assert run("dataset", "new-version", "road", "--from", "9").status == ExitStatus.NOT_FOUND
+    assert "published" in run("dataset", "publish", "road", "--version", "1").out
+    assert run("dataset", "import", "road", "--version", "1").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road", "--force").status == 0
     assert run("dataset", "list").out == "no datasets\n"

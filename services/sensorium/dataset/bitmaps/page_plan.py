@@ -1,5 +1,6 @@
 """Says where the next files of a listing are, so that the catalog looks at few others."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,10 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Files by URI, behind `beyond` unless that is None, on the stretches where there are any."""
+    """Files by URI, behind `beyond` unless that is None, on the stretches where there are any; it is taken once."""
 
     found: BitMap
-    stretches: tuple[Stretch, ...]
+    stretches: Iterator[Stretch]
     beyond: str | None = None
 
 
@@ -67,7 +68,7 @@ def _step(bitmaps: VersionBitmaps, found: Positions, order: FileOrder, beyond: s
     if len(found) <= FEW:
         return _few(bitmaps, found)
     stretches = bitmaps.blocks.stretches(found, beyond, descending=order.descending)
-    return Walk(bitmap_of(found), tuple(stretches), beyond)
+    return Walk(bitmap_of(found), stretches, beyond)
 
 
 def _few(bitmaps: VersionBitmaps, found: Positions) -> Few:
