@@ -9,6 +9,7 @@ from pathlib import Path
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
+from sensorium.dataset.file_batches import FileBatchService
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
@@ -115,6 +116,7 @@ async def embedded_datasets(
                 FileSearchService(
                     store, neighbours.embedder, neighbours.searcher, signals=signals, limits=settings, finder=finder
                 ),
+                FileBatchService(store, settings, opened),
             )
 
 

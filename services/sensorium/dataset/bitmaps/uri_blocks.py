@@ -1,7 +1,7 @@
 """Divides the files of a version into blocks by URI, so that a page of few files looks at few others."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,3 +73,19 @@ class UriBlocks:
         for block in blocks.tolist():
             end = starts[block + 1] if block + 1 < len(starts) else None
             yield Stretch(starts[block], end, int(counts[block]))
+
+
+def joined(stretches: Iterable[Stretch], count: int) -> Iterator[Stretch]:
+    """Yield stretches, of which those that touch are one as long as it has fewer than `count` chosen files."""
+    held: Stretch | None = None
+    for each in stretches:
+        if held and held.count < count and held.end == each.start:
+            held = Stretch(held.start, each.end, held.count + each.count)
+        elif held and held.count < count and each.end == held.start:
+            held = Stretch(each.start, held.end, held.count + each.count)
+        else:
+            if held:
+                yield held
+            held = each
+    if held:
+        yield held
