@@ -27,6 +27,7 @@ from sensorium.model.dataset_file import (
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobSpec, JobState
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, JobName, VersionName
+from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.search import FacetRequest, Page, SearchPlan
 from sensorium.model.version_difference import VersionDifference
@@ -155,6 +156,36 @@ class Files(Protocol):
         ...
 
 
+class FileBatches(Protocol):
+    """Changes file records; raises NotFound for an unknown version, FailedPrecondition for a published one.
+
+    What is wrong with one item stands in its place, and the others are done.
+    """
+
+    async def create_files(
+        self, version: VersionName, specs: Sequence[FileSpec], *, request_id: str = ""
+    ) -> list[FileOutcome]:
+        """Add file records; `request_id` makes repeats harmless."""
+        ...
+
+    async def update_files(
+        self,
+        version: VersionName,
+        changes: Sequence[FileChange],
+        fields: tuple[FileField, ...] = (),
+        *,
+        request_id: str = "",
+    ) -> list[FileOutcome]:
+        """Change `fields` of file records; none means those that are set."""
+        ...
+
+    async def delete_files(
+        self, version: VersionName, ids: Sequence[str], *, request_id: str = ""
+    ) -> list[FileOutcome]:
+        """Mark file records as deleted; what is in storage stays."""
+        ...
+
+
 class FileSearches(Protocol):
     """Finds the files of versions; raises NotFound for an unknown version."""
 
@@ -239,3 +270,4 @@ class DatasetPorts:
     files: Files
     jobs: Jobs
     searches: FileSearches
+    file_batches: FileBatches

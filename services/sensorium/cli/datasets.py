@@ -72,18 +72,6 @@ def delete(session: Session, dataset: Name, *, force: Force = False) -> None:
     session.output.show({"deleted": dataset}, f"deleted {dataset}")
 
 
-@group.command()
-@command
-def publish(session: Session, dataset: Name, version: Version = 0) -> None:
-    """Make a version immutable.
-
-    [green]sensorium dataset publish road[/]
-    """
-    with session.client() as client:
-        published = client.datasets.publish(dataset, version)
-    session.output.show(published, f"published {published.name}")
-
-
 @group.command("import")
 @command
 def import_(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -88,11 +89,17 @@ class AsyncDatasets:
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
 
     async def create_version(
-        self, dataset: str, *, description: str = "", uri: str = "", connection: str = ""
+        self, dataset: str, *, source: int = 0, description: str = "", uri: str = "", connection: str = ""
     ) -> DatasetVersion:
-        """Create the next version, without files, over the files of the dataset or over others."""
+        """Create the next version: empty, or with the files and tags of the version `source`.
+
+        Its storage is that of the source, or the dataset's, unless it is named. A copy that takes longer than the call
+        may goes on all the same.
+        """
         spec = VersionSpec(description, uri, self._connection(connection) if connection else None)
-        return await self._call(lambda: self._reach().datasets.create_version(self._name(dataset), spec))
+        name, key = self._name(dataset), str(uuid.uuid4())
+        ports = self._reach().datasets
+        return await self._call(lambda: ports.create_version(name, spec, source=source, request_id=key))
 
     def versions(self, dataset: str) -> AsyncIterator[DatasetVersion]:
         """Yield the versions of a dataset, latest first."""

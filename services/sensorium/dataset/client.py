@@ -2,6 +2,7 @@
 
 from sensorium.dataset.clients.connections import ConnectionClient
 from sensorium.dataset.clients.datasets import DatasetClient
+from sensorium.dataset.clients.file_batches import FileBatchClient
 from sensorium.dataset.clients.files import FileClient
 from sensorium.dataset.clients.jobs import JobClient
 from sensorium.dataset.clients.searches import FileSearchClient
@@ -33,6 +34,9 @@ REPEATABLE = {
         "SearchFiles",
         "ExplainSearchFiles",
         "ListNearDuplicates",
+        "BatchCreateFiles",
+        "BatchUpdateFiles",
+        "BatchDeleteFiles",
         "EditTags",
         "ListTagEdits",
         "GetDatasetJob",
@@ -52,4 +56,5 @@ def dataset_clients(channel: Channel) -> DatasetPorts:
         FileClient(channel),
         JobClient(channel),
         FileSearchClient(channel),
+        FileBatchClient(channel),
     )

@@ -7,7 +7,8 @@ from sensorium.dataset.checks import check_dataset, check_version
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.repeats import Repeatable, RequestId
-from sensorium.errors import InvalidArgument, Unimplemented
+from sensorium.dataset.version_copies import VersionCopies
+from sensorium.errors import InvalidArgument
 from sensorium.model.connection import STORAGE_KINDS
 from sensorium.model.dataset import Dataset, DatasetSpec, DatasetUpdate, DatasetVersion, VersionSpec, VersionUpdate
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
@@ -28,9 +29,11 @@ class DatasetService:
         store: An open catalog.
         limits: What requests may hold.
         finder: Lets go of what it keeps of versions that are deleted.
+        copies: Copies versions.
     """
 
-    def __init__(self, store: Store, limits: DatasetSettings, finder: FileFinder) -> None:
+    def __init__(self, store: Store, limits: DatasetSettings, finder: FileFinder, copies: VersionCopies) -> None:
+        self._copies = copies
         self._finder = finder
         self._store = store
         self._limits = limits
@@ -103,8 +106,6 @@ class DatasetService:
         self, name: DatasetName, spec: VersionSpec, *, source: int = 0, request_id: str = ""
     ) -> DatasetVersion:
         """Create the next version, as a copy of version `source` unless that is 0."""
-        if source:
-            raise Unimplemented("source_version: versions are created empty, copies are not built yet")
         check_version(spec, name.workspace, self._limits)
         await self._check_connection(spec.connection, "dataset_version.connection")
         repeat = RequestId.of(name.workspace, request_id, "create version", name, spec, source)
@@ -113,6 +114,8 @@ class DatasetService:
             answer=lambda made: made.name.number,
             recall=lambda sql, number: versions.get(sql, VersionName(name, int(str(number)))),
         )
+        if source:
+            return await self._copies.copy(VersionName(name, source), spec, repeat, change)
         return await self._store.write(lambda sql: repeat.once(sql, change))
 
     async def compare_versions(

@@ -8,6 +8,7 @@ from pathlib import Path
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
+from sensorium.dataset.file_batches import FileBatchService
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
@@ -30,6 +31,7 @@ from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
 from sensorium.dataset.vault import opened_vault
+from sensorium.dataset.version_copies import VersionCopies
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.settings import DatasetSettings
 from sensorium.storage.store import Store
@@ -95,15 +97,17 @@ async def embedded_datasets(
         async with (
             runner(data_dir, engine.advance) as running,
             _following(Projector(store, neighbours.searcher, signals)),
+            VersionCopies(store, signals) as copies,
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
             yield DatasetPorts(
-                DatasetService(store, settings, finder),
+                DatasetService(store, settings, finder, copies),
                 connections,
                 FileService(store, settings, opened, finder),
                 jobs,
                 FileSearchService(store, neighbours.searcher, sources, signals=signals, limits=settings, finder=finder),
+                FileBatchService(store, settings, opened),
             )
 
 

@@ -116,6 +116,11 @@ def next_change(sql: Connection, version: int) -> int:
     return int(sql.execute(counted.returning(versions.c.changes)).scalar_one())
 
 
+def mark_changed(sql: Connection, version: int, keys: Sequence[int]) -> None:
+    """Number a change of files that their own columns may not show, as what taggers said in full."""
+    sql.execute(update(files).where(files.c.key.in_(keys)).values(change=next_change(sql, version)))
+
+
 def count_more(sql: Connection, version: int, count: int, size: int) -> None:
     """Add to the counts of a version."""
     sql.execute(

@@ -63,12 +63,23 @@ class RequestId:
         if not self.id:
             return change.make(connection)
         _forget(connection)
+        made = self.recalled(connection, change)
+        if made is None:
+            made = change.make(connection)
+            self._remember(connection, change.answer(made))
+        return made
+
+    def recalled(self, connection: Connection, change: Repeatable[T]) -> T | None:
+        """Return what `change` made when the id came first within the last day; None when it did not come.
+
+        Raises:
+            InvalidArgument: The id came with another request.
+            NotFound: What it made was deleted since.
+        """
         mine = (requests.c.workspace == self.workspace) & (requests.c.request_id == self.id)
         before = connection.execute(select(requests).where(mine)).one_or_none()
         if before is None:
-            made = change.make(connection)
-            self._remember(connection, change.answer(made))
-            return made
+            return None
         if before.mark != self.mark:
             raise InvalidArgument("request_id: it came with another request before", field="request_id")
         return change.recall(connection, before.answer)

@@ -2,13 +2,14 @@
 
 from sensorium.dataset.servicers.connections import ConnectionMethods
 from sensorium.dataset.servicers.datasets import DatasetMethods
+from sensorium.dataset.servicers.file_batches import FileBatchMethods
 from sensorium.dataset.servicers.files import FileMethods
 from sensorium.dataset.servicers.jobs import JobMethods
 from sensorium.dataset.servicers.searches import SearchMethods
 from sensorium.dataset_ports import DatasetPorts
 
 
-class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods, SearchMethods):
+class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, FileBatchMethods, JobMethods, SearchMethods):
     """Serves the ports of the dataset service; what is not built yet is left to the generated base class."""
 
     def __init__(self, ports: DatasetPorts) -> None:
@@ -16,4 +17,5 @@ class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, JobMethods
         self.connections = ports.connections
         self.files = ports.files
         self.jobs = ports.jobs
+        self.file_batches = ports.file_batches
         self.searches = ports.searches

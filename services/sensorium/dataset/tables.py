@@ -42,6 +42,7 @@ versions = Table(
     metadata,
     Column("key", Int64, primary_key=True, autoincrement=True),
     Column("dataset", Int64, ForeignKey("datasets.key", ondelete="CASCADE"), nullable=False),
+    # Negative while it is being filled as a copy.
     Column("number", Integer, nullable=False),
     Column("description", String, nullable=False),
     Column("uri", String, nullable=False),
@@ -59,6 +60,8 @@ versions = Table(
     Column("publish_time", Int64),
     # How often its files changed; each change marks them with its number.
     Column("changes", Int64, nullable=False, server_default="0"),
+    # The number of the version that it began as a copy of, or 0.
+    Column("source", Integer, nullable=False, server_default="0"),
     Index("versions_by_number", "dataset", "number", unique=True),
     sqlite_autoincrement=True,
 )

@@ -92,6 +92,7 @@ def refresh(sql: Connection, version: int, keys: Sequence[int], job: str) -> Non
         given = sorted(said.get(row.key, ()))
         return given, row.user_tags, row.deleted_tags
 
+    files.mark_changed(sql, version, keys)
     rewrite(sql, version, keys, algorithm, job=job)
 
 

@@ -50,7 +50,7 @@ def page(connection: Connection, name: DatasetName, before: int, limit: int) -> 
     rows = connection.execute(
         select(versions)
         .join_from(versions, datasets)
-        .where(_of(name), versions.c.number < before)
+        .where(_of(name), versions.c.number < before, versions.c.number > 0)
         .order_by(versions.c.number.desc())
         .limit(limit + 1)
     ).all()
@@ -117,7 +117,7 @@ def delete(connection: Connection, name: VersionName) -> None:
     """
     row = row_of(connection, name)
     others = select(func.max(versions.c.number)).where(versions.c.dataset == row.dataset, versions.c.key != row.key)
-    latest = connection.execute(others).scalar_one()
+    latest = connection.execute(others.where(versions.c.number > 0)).scalar_one()
     if latest is None:
         raise FailedPrecondition(
             f"{name} is the only version: delete the dataset",
@@ -136,7 +136,7 @@ def keys(connection: Connection, dataset: int) -> list[int]:
 def file_count(connection: Connection, dataset: int) -> int:
     """Return how many files all versions of the dataset in row `dataset` hold."""
     counted = select(func.coalesce(func.sum(versions.c.file_count), 0)).where(versions.c.dataset == dataset)
-    return int(connection.execute(counted).scalar_one())
+    return int(connection.execute(counted.where(versions.c.number > 0)).scalar_one())
 
 
 def _touch(connection: Connection, row: Row[Any], **changes: Any) -> None:

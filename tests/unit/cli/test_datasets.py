@@ -55,10 +55,13 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     assert "2 files, 8 bytes" in run("dataset", "facets", "road").out
     assert "2 of 2" in run("dataset", "revert", "road", job_name(tagging)).out
     assert "v1" in run("dataset", "list").out
-    assert "published" in run("dataset", "publish", "road").out
-    assert run("dataset", "import", "road").status == ExitStatus.REFUSED
-    assert "versions/v2" in run("dataset", "version", "create", "road", "--description", "more").out
+    assert "published" in run("dataset", "publish", "road", "--version", "1").out
+    assert run("dataset", "import", "road", "--version", "1").status == ExitStatus.REFUSED
+    assert "versions/v2 with 0 files" in run("dataset", "version", "create", "road", "--description", "more").out
+    assert "versions/v3 with 2 files" in run("dataset", "version", "create", "road", "--from", "1").out
+    assert run("dataset", "version", "create", "road", "--from", "9").status == ExitStatus.NOT_FOUND
     assert [each["state"] for each in run("dataset", "version", "list", "road", "--json").documents()] == [
+        "draft",
         "draft",
         "published",
     ]

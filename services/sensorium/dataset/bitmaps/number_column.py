@@ -21,6 +21,7 @@ class NumberColumn:
 
     def __init__(self) -> None:
         self._files = GrownArray(np.int64)
+        self._lacking = False
 
     @property
     def values(self) -> NDArray[np.int64]:
@@ -29,17 +30,18 @@ class NumberColumn:
 
     def put(self, positions: Positions, values: Sequence[int | None]) -> None:
         """Set the numbers of some files."""
+        self._lacking = self._lacking or None in values
         numbers = (NOTHING if each is None else each for each in values)
         self._files.put(positions, np.fromiter(numbers, np.int64, len(values)))
 
     def holding(self, term: Term) -> BitMap:
         """Return the positions of the files that satisfy a term of this field."""
         numbers = self._files.values
-        present = numbers != NOTHING
         match term:
             case Comparison(_, how, value):
-                return bitmap_where(present & COMPARE[how](numbers, stored(value)))
+                found = COMPARE[how](numbers, stored(value))
             case OneOf(_, values):
-                return bitmap_where(present & np.isin(numbers, [stored(each) for each in values]))
+                found = np.isin(numbers, [stored(each) for each in values])
             case _:
-                return bitmap_where(present)
+                found = np.ones(len(numbers), np.bool_)
+        return bitmap_where(found & (numbers != NOTHING) if self._lacking else found)

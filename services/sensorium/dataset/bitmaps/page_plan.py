@@ -1,5 +1,6 @@
 """Says where the next files of a listing are, so that the catalog looks at few others."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,10 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Files by URI, behind `beyond` unless that is None, on the stretches where there are any."""
+    """Files by URI, behind `beyond` unless that is None, on the stretches where there are any; it is taken once."""
 
     found: BitMap
-    stretches: tuple[Stretch, ...]
+    stretches: Iterator[Stretch]
     beyond: str | None = None
 
 
@@ -40,7 +41,7 @@ def page_plan(bitmaps: VersionBitmaps, found: BitMap, span: Span) -> list[Step]:
     if len(found) <= FEW:
         return [_few(bitmaps, positions_in(found))]
     if span.order.by is SortBy.URI:
-        return [_step(bitmaps, positions_in(found), span.order, span.place.uri if span.place else None)]
+        return [_walk(bitmaps, found, span.order, span.place.uri if span.place else None)]
     return _by_value(bitmaps, positions_in(found), span)
 
 
@@ -66,8 +67,11 @@ def _by_value(bitmaps: VersionBitmaps, found: Positions, span: Span) -> list[Ste
 def _step(bitmaps: VersionBitmaps, found: Positions, order: FileOrder, beyond: str | None) -> Step:
     if len(found) <= FEW:
         return _few(bitmaps, found)
-    stretches = bitmaps.blocks.stretches(found, beyond, descending=order.descending)
-    return Walk(bitmap_of(found), tuple(stretches), beyond)
+    return _walk(bitmaps, bitmap_of(found), order, beyond)
+
+
+def _walk(bitmaps: VersionBitmaps, found: BitMap, order: FileOrder, beyond: str | None) -> Walk:
+    return Walk(found, bitmaps.blocks.stretches(positions_in(found), beyond, descending=order.descending), beyond)
 
 
 def _few(bitmaps: VersionBitmaps, found: Positions) -> Few:

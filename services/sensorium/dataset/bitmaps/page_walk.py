@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select, true
 
 from sensorium.dataset.bitmaps.loading import within_stretch
 from sensorium.dataset.bitmaps.page_plan import Few, Step, Walk
+from sensorium.dataset.bitmaps.uri_blocks import joined
 from sensorium.dataset.file_order import Span, behind, ordered
 from sensorium.dataset.tables import files
 
@@ -42,11 +43,11 @@ class PageWalk:
                 wanted = select(files.c.key).where(mine).order_by(*ordered(span.order)).limit(span.limit)
                 yield from self._sql.execute(wanted).scalars()
             case Walk():
-                yield from self._walk(step, descending=span.order.descending)
+                yield from self._walk(step, span.limit, descending=span.order.descending)
 
-    def _walk(self, walk: Walk, *, descending: bool) -> Iterator[int]:
+    def _walk(self, walk: Walk, limit: int, *, descending: bool) -> Iterator[int]:
         uri = files.c.uri
-        for stretch in walk.stretches:
+        for stretch in joined(walk.stretches, limit):
             within = within_stretch(self._version, stretch)
             if walk.beyond is not None:
                 within &= uri < walk.beyond if descending else uri > walk.beyond

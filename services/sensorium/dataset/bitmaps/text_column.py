@@ -1,6 +1,8 @@
 """A field with few different values, each file's as a number: a test is made of every value once, not of every file."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from sensorium.filters.python import holds
 from sensorium.filters.tree import Comparison, OneOf, Operator, Scalar, Term
 
 Value = str | int | None
+_TERMS = 32
 
 
 class _Codes(dict[Value, int]):
@@ -34,6 +37,7 @@ class TextColumn:
         self._field = field
         self._codes = _Codes()
         self._files = GrownArray(np.int32)
+        self._remembered: OrderedDict[Term, tuple[int, list[int]]] = OrderedDict()
 
     def put(self, positions: Positions, values: Sequence[Value]) -> None:
         """Set the values of some files."""
@@ -65,9 +69,17 @@ class TextColumn:
             case OneOf(_, values):
                 return self._known(values)
             case _:
-                key = self._field.key
-                pairs = self._codes.items()
-                return [code for value, code in pairs if value is not None and holds(term, {key: value})]
+                return self._tested(term)
+
+    def _tested(self, term: Term) -> list[int]:
+        """Return the numbers of the values that satisfy a term; each value is tested once for one of the last terms."""
+        count, codes = self._remembered.pop(term, (0, []))
+        key, fresh = self._field.key, islice(self._codes.items(), count, None)
+        codes += [code for value, code in fresh if value is not None and holds(term, {key: value})]
+        self._remembered[term] = (len(self._codes), codes)
+        if len(self._remembered) > _TERMS:
+            self._remembered.popitem(last=False)
+        return codes
 
     def _known(self, values: Sequence[Scalar]) -> list[int]:
         return [self._codes[each] for each in values if each in self._codes]  # type: ignore[index]

@@ -1,7 +1,7 @@
 """Divides the files of a version into blocks by URI, so that a page of few files looks at few others."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from sensorium.dataset.bitmaps.positions import Positions
 
 SIZE = 256
 MOST = 8 * SIZE
+Blocks = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class UriBlocks:
     def crowded(self) -> list[Stretch]:
         """Return the blocks that have become too large, last block first."""
         counts = np.bincount(self._files.values)
-        return [self._stretch(int(each), int(counts[each])) for each in np.flatnonzero(counts > MOST)[::-1]]
+        return list(self._shown(self._starts, np.flatnonzero(counts > MOST)[::-1], counts))
 
     def split(self, crowded: Stretch, starts: Sequence[str], positions: NDArray[np.integer]) -> None:
         """Divide a crowded block.
@@ -49,7 +50,7 @@ class UriBlocks:
             positions: The positions of its files, by URI.
         """
         block = self._block(crowded.start)
-        self._starts[block + 1 : block + 1] = starts
+        self._starts = [*self._starts[: block + 1], *starts, *self._starts[block + 1 :]]
         files = self._files.values
         files[files > block] += len(starts)
         files[positions] = block + np.arange(len(positions), dtype=np.int32) // SIZE
@@ -61,13 +62,30 @@ class UriBlocks:
         if beyond is not None:
             here = self._block(beyond)
             blocks = blocks[blocks <= here] if descending else blocks[blocks >= here]
-        # All is counted now, for the blocks may be divided before the last is taken.
-        found = [self._stretch(int(each), int(counts[each])) for each in blocks]
-        return reversed(found) if descending else iter(found)
+        return self._shown(self._starts, blocks[::-1] if descending else blocks, counts)
 
     def _block(self, uri: str) -> int:
         return bisect_right(self._starts, uri) - 1
 
-    def _stretch(self, block: int, count: int) -> Stretch:
-        end = self._starts[block + 1] if block + 1 < len(self._starts) else None
-        return Stretch(self._starts[block], end, count)
+    @staticmethod
+    def _shown(starts: Sequence[str], blocks: Blocks, counts: Blocks) -> Iterator[Stretch]:
+        """Yield blocks as they are now, though they may be divided before the last is taken."""
+        for block in blocks.tolist():
+            end = starts[block + 1] if block + 1 < len(starts) else None
+            yield Stretch(starts[block], end, int(counts[block]))
+
+
+def joined(stretches: Iterable[Stretch], count: int) -> Iterator[Stretch]:
+    """Yield stretches, of which those that touch are one as long as it has fewer than `count` chosen files."""
+    held: Stretch | None = None
+    for each in stretches:
+        if held and held.count < count and held.end == each.start:
+            held = Stretch(held.start, each.end, held.count + each.count)
+        elif held and held.count < count and each.end == held.start:
+            held = Stretch(each.start, held.end, held.count + each.count)
+        else:
+            if held:
+                yield held
+            held = each
+    if held:
+        yield held

@@ -42,6 +42,7 @@ def bring(sql: Connection, version: int, brought: Sequence[Brought], mode: Expor
     ]
     files.register(sql, version, written)
     keys = {row.key: by_uri[uri] for uri, row in files.known(sql, version, list(by_uri)).items()}
+    files.mark_changed(sql, version, list(keys))
     _say(sql, keys, mode)
     _tag(sql, version, keys, mode, job)
 

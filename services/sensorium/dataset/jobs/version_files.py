@@ -35,12 +35,14 @@ def opener(store: Store, connections: ConnectionService) -> OpenVersion:
         return await connections.open_files(name, uri)
 
     async def opened(version: int) -> FileStore:
-        columns = (versions.c.uri, versions.c.connection, datasets.c.edition, datasets.c.workspace)
+        columns = (versions.c.uri, versions.c.connection, versions.c.source, datasets.c.edition, datasets.c.workspace)
         where = select(*columns).join_from(versions, datasets).where(versions.c.key == version)
         row = await store.read(lambda sql: sql.execute(where).one())
-        if row.edition == Edition.LOGICAL:
-            return LogicalFiles(store, version, lambda origin: opened_at(*origin, row.workspace))
-        return await opened_at(row.connection, row.uri, row.workspace)
+        logical = row.edition == Edition.LOGICAL
+        own = None if logical else await opened_at(row.connection, row.uri, row.workspace)
+        if own and not row.source:
+            return own
+        return LogicalFiles(store, version, lambda origin: opened_at(*origin, row.workspace), own)
 
     return opened
 

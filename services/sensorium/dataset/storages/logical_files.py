@@ -1,4 +1,4 @@
-"""Reads the files of a version without a storage of its own, each where its record says that it comes from."""
+"""Reads files of logical versions and of copies, each where its record says that it comes from."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
@@ -14,23 +14,25 @@ Open = Callable[[Origin], Awaitable[FileStore]]
 
 
 class LogicalFiles:
-    """Implements `FileStore`, but for lists: a logical dataset has no folder.
+    """Implements `FileStore`; a version without a storage of its own has no folder to list.
 
     Args:
         store: An open catalog.
         version: The row of the version.
         opened: Opens a storage, by its connection and the folder or prefix in it.
+        own: The version's own storage, where files are read whose records name no other; None for a logical version.
     """
 
-    def __init__(self, store: Store, version: int, opened: Open) -> None:
+    def __init__(self, store: Store, version: int, opened: Open, own: FileStore | None = None) -> None:
+        self._own = own
         self._store = store
         self._version = version
         self._opened = opened
         self._known: dict[Origin, FileStore] = {}
 
-    def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:  # noqa: ARG002
-        """Refuse to list. Raises FailedPrecondition."""
-        raise _folderless(prefix)
+    def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
+        """List the version's own storage. Raises FailedPrecondition when it has none."""
+        return self._folder(prefix).batches(prefix, size)
 
     async def stat(self, uri: str) -> ListedFile:
         """Return one file as a listing would show it."""
@@ -50,16 +52,25 @@ class LogicalFiles:
             yield chunk
 
     def uri_of(self, path: str) -> str:
-        """Refuse: there is no folder that `path` could be in. Raises FailedPrecondition."""
-        raise _folderless(path)
+        """Return the URI of a path in the version's own storage. Raises FailedPrecondition when it has none."""
+        return self._folder(path).uri_of(path)
 
     async def probe(self) -> None:
-        """Return: there is nothing to reach before a file is asked for."""
+        """Try the version's own storage, if it has one."""
+        if self._own:
+            await self._own.probe()
+
+    def _folder(self, path: str) -> FileStore:
+        if self._own is None:
+            raise _folderless(path)
+        return self._own
 
     async def _origin(self, uri: str) -> FileStore:
         mine = (files.c.version == self._version) & (files.c.uri == uri)
         wanted = select(files.c.origin_connection, files.c.origin_uri).where(mine)
         row = await self._store.read(lambda sql: sql.execute(wanted).one_or_none())
+        if self._own and (row is None or not row.origin_uri):
+            return self._own
         if row is None or not row.origin_uri:
             raise NotFound(f"nothing says where {uri} is read", metadata={"resource": uri})
         origin = (row.origin_connection, row.origin_uri)
