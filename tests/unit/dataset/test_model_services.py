@@ -164,10 +164,10 @@ def test_the_first_embedding_model_of_a_connection_is_its_default() -> None:
         ConnectionModel("e2", ModelKind.EMBEDDING),
     )
     listing = ConnectionSpec(ConnectionKind.OPEN_AI, configs=BASE, models=models)
-    assert [model_of(listing, given) for asked in ("", "e2", "other")] == ["e1", "e2", "other"]
-    for bad, given in ((listing, "chat"), (spec(), "")):
+    assert [model_of(listing, asked) for asked in ("", "e2", "other")] == ["e1", "e2", "other"]
+    for bad, asked in ((listing, "chat"), (spec(), "")):
         with pytest.raises(InvalidArgument):
-            model_of(bad, given)
+            model_of(bad, asked)
 
 
 @given(st.text(min_size=1, max_size=40))
