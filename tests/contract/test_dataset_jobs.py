@@ -173,9 +173,8 @@ async def test_an_import_takes_formats_or_patterns_below_a_prefix(world: World) 
             await world.run(ImportWork(prefix=prefix))
 
 
-async def test_a_folder_that_is_gone_fails_the_job(world: World) -> None:
-    world.folder.rmdir()
-    job = await world.run(ImportWork())
+async def test_a_prefix_that_is_not_there_fails_the_job(world: World) -> None:
+    job = await world.run(ImportWork(prefix="nowhere"))
     assert job.state is JobState.FAILED
     assert isinstance(job.error, NotFound)
     assert any("ends: Failed" in line for line in job.logs)

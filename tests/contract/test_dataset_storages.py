@@ -72,6 +72,14 @@ async def test_a_bucket_that_is_not_there_is_not_found(connection: ConnectionSpe
         await open_files(missing, "", ()).probe()
 
 
+async def test_no_object_is_missed_when_the_bucket_of_all_is_gone(connection: ConnectionSpec) -> None:
+    scheme = connection.kind.value
+    gone = open_files(replace(connection, configs={**connection.configs, "bucket": "nowhere"}), "", ())
+    for read in (gone.read(f"{scheme}://nowhere/a", 9), anext(gone.batches("", 9))):
+        with pytest.raises(Unavailable, match="the bucket is gone"):
+            await read
+
+
 async def test_a_store_that_does_not_answer_is_unavailable_and_tells_no_secret(endpoint: str) -> None:
     away = s3_connection("http://127.0.0.1:9", "things")
     with pytest.raises(Unavailable) as caught:

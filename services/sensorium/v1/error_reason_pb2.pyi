@@ -124,6 +124,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: the service of a connection refused this content, or gave no usable vector for it. Metadata:
     `connection`.
     """
+    ERROR_REASON_FILE_UNREADABLE: _ErrorReason.ValueType  # 77
+    """DATA_LOSS: the storage answers, but does not give this one file, as with a bad block below it. Metadata: `resource`."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -230,4 +232,6 @@ ERROR_REASON_CONTENT_REFUSED: ErrorReason.ValueType  # 76
 """INVALID_ARGUMENT: the service of a connection refused this content, or gave no usable vector for it. Metadata:
 `connection`.
 """
+ERROR_REASON_FILE_UNREADABLE: ErrorReason.ValueType  # 77
+"""DATA_LOSS: the storage answers, but does not give this one file, as with a bad block below it. Metadata: `resource`."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from sensorium.dataset.storages.local_files import LocalFiles, path_of, uri_of
 from sensorium.dataset.storages.opening import open_files
-from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason, SensoriumError
+from sensorium.errors import (
+    DataLoss,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Reason,
+    SensoriumError,
+    Unavailable,
+)
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 
 
@@ -75,6 +83,27 @@ async def test_a_file_that_is_gone_too_long_or_no_file_says_so(folder: Path) -> 
     with pytest.raises(InvalidArgument, match="no regular file"):
         await files.read(uri_of(folder / "pipe"), 4)
     assert "pipe" not in await paths(files)
+
+
+async def test_a_file_that_the_disk_does_not_give_is_its_own_fault() -> None:
+    there = Path("/proc") / str(os.getpid())  # Nothing is mapped where `mem` begins, so the kernel answers EIO.
+    for read in (lambda files, uri: files.read(uri, 100), lambda files, uri: anext(files.chunks(uri, 100))):
+        with pytest.raises(DataLoss, match="Input/output error") as caught:
+            await read(LocalFiles(there), uri_of(there / "mem"))
+        assert caught.value.reason is Reason.FILE_UNREADABLE
+
+
+async def test_no_file_is_missed_when_the_folder_of_all_is_gone(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    for read in (LocalFiles(gone).read(uri_of(gone / "a"), 9), anext(LocalFiles(gone).batches("", 9))):
+        with pytest.raises(Unavailable, match="gone or does not answer"):
+            await read
+
+
+async def test_a_link_in_the_place_of_a_file_is_refused(folder: Path) -> None:
+    (folder / "link").symlink_to(folder / "a.txt")
+    with pytest.raises(InvalidArgument, match="symbolic link"):
+        await LocalFiles(folder).read(uri_of(folder / "link"), 9)
 
 
 async def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from sensorium.dataset.exports.parquet_bounds import BATCH_ROWS, FOOTER, check_bounds, check_types, fitting, texts_of
 from sensorium.dataset.exports.part_format import Sample
 from sensorium.dataset.exports.record import ExportedFile
 from sensorium.errors import DataLoss, InvalidArgument
@@ -79,11 +80,21 @@ def _records(part: bytes) -> Iterator[ExportedFile | InvalidArgument]:
     from pyarrow import parquet  # noqa: PLC0415
 
     try:
-        file = parquet.ParquetFile(io.BytesIO(part))
-        known = [each.name for each in fields(ExportedFile) if each.name in file.schema_arrow.names]
-        for batch in file.iter_batches(batch_size=1000, columns=known):
-            for row in batch.to_pylist():
-                yield _record(row)
+        metadata = parquet.ParquetFile(io.BytesIO(part), **FOOTER).metadata
+        named = [each.name for each in fields(ExportedFile)]
+        check_bounds(metadata, named)
+        file = parquet.ParquetFile(
+            io.BytesIO(part), metadata=metadata, read_dictionary=texts_of(metadata, named), pre_buffer=False
+        )
+        known = [name for name in named if name in metadata.schema.to_arrow_schema().names]
+        check_types(metadata.schema.to_arrow_schema(), known)
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=known):
+            for rows in fitting(batch):
+                match rows:
+                    case InvalidArgument() as error:
+                        yield error
+                    case _:
+                        yield from map(_record, rows.to_pylist())
     except (pa.ArrowException, OSError) as error:
         raise DataLoss(f"a part is no Parquet file: {error}") from error
 

@@ -34,5 +34,10 @@ class PartFormat(Protocol):
         ...
 
     def decode(self, part: bytes) -> Iterator[ExportedFile | InvalidArgument]:
-        """Yield each record or why it cannot be read, in order. Raises DataLoss when the part cannot be read at all."""
+        """Yield each record or why it cannot be read, in order.
+
+        Raises:
+            DataLoss: The part cannot be read at all.
+            InvalidArgument: It would take more memory than a part may.
+        """
         ...

@@ -7,16 +7,14 @@ from pathlib import PurePosixPath
 from sensorium.dataset.exports.part_format import Sample
 from sensorium.dataset.exports.record import exported
 from sensorium.dataset.storages.file_sink import FileSink
-from sensorium.dataset.storages.file_store import FileStore
-from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, SensoriumError
+from sensorium.dataset.storages.file_store import OF_ONE_FILE, FileStore
+from sensorium.errors import DataLoss, InvalidArgument, NotFound, SensoriumError
 from sensorium.model.dataset_export import TagGroup
 from sensorium.model.dataset_file import FileRecord
 
 CHUNK_BYTES = 1 << 20
 MOST_EMBEDDED_BYTES = 32 << 20
 READERS = 8
-# What may be wrong with one file and says nothing of the others.
-OF_ONE_FILE = (InvalidArgument, NotFound, PermissionDenied)
 
 
 class RecordsAlone:
@@ -90,7 +88,7 @@ class FilesBeside:
                 # What cannot be read is found before the sink is touched, so that its own errors stop the job.
                 await self._storage.stat(record.uri)
                 written = await self._sink.put(path, self._storage.chunks(record.uri, CHUNK_BYTES))
-            except (InvalidArgument, NotFound) as error:
+            except (InvalidArgument, NotFound, DataLoss) as error:
                 return error
         return Sample(exported(record, self._groups, path, written.sha256))
 

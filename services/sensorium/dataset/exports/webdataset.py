@@ -13,9 +13,10 @@ import msgspec
 from sensorium.dataset.exports.jsonl import read_record
 from sensorium.dataset.exports.part_format import Sample
 from sensorium.dataset.exports.record import ExportedFile
-from sensorium.errors import DataLoss, InvalidArgument
+from sensorium.errors import DataLoss, InvalidArgument, Reason
 
 RECORD = "json"
+MOST_RECORD_BYTES = 32 << 20
 
 
 class WebDataset:
@@ -41,10 +42,22 @@ class WebDataset:
             with tarfile.open(fileobj=io.BytesIO(part), mode="r:") as tar:
                 for member in tar:
                     found = tar.extractfile(member) if member.isfile() and member.name.endswith(f".{RECORD}") else None
-                    if found:
+                    # A sparse member is large without a byte in the tar.
+                    if found and member.size > MOST_RECORD_BYTES:
+                        yield _too_long(member)
+                    elif found:
                         yield read_record(decoder, found.read(), member.name)
         except tarfile.TarError as error:
             raise DataLoss(f"a shard is no tar file: {error}") from error
+
+
+def _too_long(member: tarfile.TarInfo) -> InvalidArgument:
+    return InvalidArgument(
+        f"{member.name[:200]}: {member.size} bytes, the limit is {MOST_RECORD_BYTES}",
+        reason=Reason.CONTENT_TOO_LONG,
+        field="row",
+        metadata={"limit": str(MOST_RECORD_BYTES), "unit": "bytes"},
+    )
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -145,9 +145,21 @@ class JobEngine:
         """Let a job rest until what it lacks is there again, or end it."""
         match error:
             case Unavailable() | ResourceExhausted() | DeadlineExceeded():
-                await self._write(row, lambda sql: job_rows.rest(sql, row.key, error))
+                await self._settled(row, lambda sql: job_rows.rest(sql, row.key, error))
             case _:
-                await self._write(row, lambda sql: job_rows.end(sql, row.key, JobState.FAILED, error))
+                await self._settled(row, lambda sql: job_rows.end(sql, row.key, JobState.FAILED, error))
+
+    async def _settled(self, row: Row[Any], change: Callable[[Connection], None]) -> None:
+        """Write where a job stands even on a full disk: what is kept free is for this; if it is used up, wait."""
+        while True:
+            try:
+                await self._store.write(change, Terms(1, frees=True))
+            except ResourceExhausted as error:
+                _log.warning("job_state_not_written", job=row.id, why=error.message)
+                await asyncio.sleep(max(self._lease_seconds / 10, error.retry_after or 0.0))
+            else:
+                self._signals.tell(row.id)
+                return
 
     async def _step(self, row: Row[Any]) -> bool:
         if row.state == JobState.PENDING:
@@ -195,16 +207,22 @@ class JobEngine:
 
     async def _safely(self, row: Row[Any], work: FileWork) -> int | SensoriumError:
         """Work on one batch; return its size, or why the whole of it failed."""
+        try:
+            return await self._batch_done(row, work)
+        except SensoriumError as error:
+            return error
+
+    async def _batch_done(self, row: Row[Any], work: FileWork) -> int:
         claim = await self._store.write(lambda sql: ledger.claim(sql, row.key, self._batch, self._lease_seconds))
         if not claim.files:
             return 0
         try:
             async with self._renewed(row, claim.lease):
                 outcome: Outcome = await self._patiently(lambda: work.process(row, claim.files))
-        except SensoriumError as error:
-            await self._store.write(lambda sql: ledger.release(sql, row.key, claim.lease))
-            return error
-        await self._write(row, lambda sql: self._settle(sql, row, claim.lease, outcome), len(claim.files))
+            await self._write(row, lambda sql: self._settle(sql, row, claim.lease, outcome), len(claim.files))
+        except SensoriumError:
+            await self._store.write(lambda sql: ledger.release(sql, row.key, claim.lease), Terms(1, frees=True))
+            raise
         return len(claim.files)
 
     @asynccontextmanager
@@ -252,7 +270,7 @@ class JobEngine:
             else:
                 job_rows.rest(sql, row.key, None)
 
-        await self._write(row, stop)
+        await self._settled(row, stop)
 
     async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
         """Return what `work` returns, after repeats when an error goes by; when it does not, the job rests."""

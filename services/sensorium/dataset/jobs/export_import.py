@@ -55,6 +55,7 @@ class ExportImport:
         work = work_from_json(job.work)
         assert isinstance(work, ImportExportWork)  # noqa: S101  # The engine chose by its kind.
         storage = await self._connections.open_files(work.source.connection, work.source.uri)
+        await storage.probe()  # A folder that never was is not found; one that goes meanwhile lets the job rest.
         found = manifest.decoded(await storage.read(storage.uri_of(manifest.PATH), manifest.MOST_BYTES))
         if found.format is not work.source.format:
             raise InvalidArgument(f"job.import_export.source.format: the export there is {found.format}")

@@ -15,10 +15,10 @@ from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_json import work_from_json
 from sensorium.dataset.media_info import HEAD_BYTES, NOTHING, MediaInfo, audio_info, content_type_of, image_info
-from sensorium.dataset.storages.file_store import FileStore, ListedFile
+from sensorium.dataset.storages.file_store import OF_ONE_FILE, FileStore, ListedFile
 from sensorium.dataset.tables import files as file_table
 from sensorium.dataset.tables import job_files
-from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError
+from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.model.dataset_file import FileStatus
 from sensorium.model.dataset_job import ImportWork, JobFileState
 from sensorium.model.dataset_names import file_id_of
@@ -30,8 +30,6 @@ BATCH = 1000
 READERS = 8
 DEFAULT_TYPE = "application/octet-stream"
 MOST_MEDIA_BYTES = 64 << 20
-# What may be wrong with one file and says nothing of the others.
-_OF_ONE_FILE = (InvalidArgument, NotFound, PermissionDenied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class FileImport:
             async with gate:
                 try:
                     info = await _info(each, work, storage)
-                except _OF_ONE_FILE as error:
+                except OF_ONE_FILE as error:
                     found.failures[each.uri] = error
                 else:
                     found.rows.append(_row(each, info, job.id))
@@ -178,7 +176,7 @@ class FileImport:
             for uri in uris[start : start + BATCH]:
                 try:
                     listed.append(await storage.stat(uri))
-                except _OF_ONE_FILE as error:
+                except OF_ONE_FILE as error:
                     failures[uri] = error
             found = await self._described(job, work, storage, listed)
             failures |= found.failures
@@ -211,6 +209,8 @@ def _is_same(listed: ListedFile, known: Row[Any] | None) -> bool:
 
 
 async def _info(each: ListedFile, work: ImportWork, storage: FileStore) -> MediaInfo:
+    if each.error:
+        raise each.error
     if not each.size_bytes:
         raise InvalidArgument("the file is empty", reason=Reason.CONTENT_EMPTY)
     kind = content_type_of(each.path).partition("/")[0]

@@ -8,10 +8,10 @@ from sqlalchemy import Row, select
 
 from sensorium.dataset.checks import check_workspace
 from sensorium.dataset.connection_service import ConnectionService
-from sensorium.dataset.storages.file_store import FileStore
+from sensorium.dataset.storages.file_store import OF_ONE_FILE, FileStore
 from sensorium.dataset.storages.logical_files import LogicalFiles
 from sensorium.dataset.tables import datasets, versions
-from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError
+from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.dataset import Edition
 from sensorium.model.dataset_names import ConnectionName
@@ -20,8 +20,6 @@ from sensorium.storage.store import Store
 READERS = 8
 MOST_TEXT_BYTES = 1 << 20
 MOST_MEDIA_BYTES = 32 << 20
-# What may be wrong with one file and says nothing of the others.
-OF_ONE_FILE = (InvalidArgument, NotFound, PermissionDenied)
 
 OpenVersion = Callable[[int], Awaitable[FileStore]]
 

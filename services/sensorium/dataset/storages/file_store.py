@@ -4,6 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sensorium.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError, Unavailable
+
+# What may be wrong with one file and says nothing of the others.
+OF_ONE_FILE = (InvalidArgument, NotFound, PermissionDenied, DataLoss)
+
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
@@ -15,6 +20,7 @@ class ListedFile:
         size_bytes: Its size.
         fingerprint: Changes when its content does: `etag:…`, or size and time where there is no ETag.
         update_time: When it last changed, in microseconds since 1970.
+        error: Why nothing but its name is known.
     """
 
     uri: str
@@ -22,13 +28,16 @@ class ListedFile:
     size_bytes: int
     fingerprint: str
     update_time: int
+    error: SensoriumError | None = None
 
 
 class FileStore(Protocol):
     """Lists and reads the files below one base folder or prefix.
 
     Methods raise NotFound for a file that is not there, PermissionDenied for one that may not be read, InvalidArgument
-    (URI_REFUSED) for one outside the base, and Unavailable when the storage does not answer.
+    (URI_REFUSED) for one outside the base, DataLoss (FILE_UNREADABLE) for one that the storage does not give though it
+    answers, and Unavailable when it does not answer, or the base is gone: so the fault of one file is never taken for
+    the fault of all, nor the other way round.
     """
 
     def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
@@ -58,3 +67,13 @@ class FileStore(Protocol):
     async def probe(self) -> None:
         """Raise what is wrong with the storage; return when it can be listed."""
         ...
+
+
+def unreadable(what: str, why: str) -> DataLoss:
+    """Return the error for a file that the storage does not give."""
+    return DataLoss(f"{what} cannot be read: {why}", reason=Reason.FILE_UNREADABLE, metadata={"resource": what})
+
+
+def away(what: str, why: str) -> Unavailable:
+    """Return the error for a storage that does not answer."""
+    return Unavailable(f"{what}: {why}", metadata={"backend": "storage"})

@@ -1,6 +1,7 @@
 """Files in a folder of this machine, under roots that the settings allow."""
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -9,11 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
-from sensorium.dataset.storages.file_store import ListedFile
-from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError, Unavailable
+from sensorium.dataset.storages.file_store import ListedFile, away, unreadable
+from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError
 
 T = TypeVar("T")
 SCHEME = "file://"
+# What this process lacks, not the file.
+_SHORT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR}
 
 
 class LocalFiles:
@@ -54,6 +57,8 @@ class LocalFiles:
         try:
             while chunk := await asyncio.to_thread(os.read, descriptor, size):
                 yield chunk
+        except OSError as error:
+            raise self._fault(error, uri) from error
         finally:
             os.close(descriptor)
 
@@ -63,17 +68,23 @@ class LocalFiles:
 
     async def probe(self) -> None:
         """Raise NotFound when there is no such folder, PermissionDenied when it cannot be listed."""
+        if not await asyncio.to_thread(self._base.exists):
+            raise NotFound(f"there is no {self._base}", metadata={"resource": os.fspath(self._base)})
         await asyncio.to_thread(lambda: _next(_walked(self._base, self._base), 1))
 
     def _read(self, uri: str, most: int) -> bytes:
-        descriptor = self._open(uri)
-        with os.fdopen(descriptor, "rb") as stream:
-            return stream.read(most)
+        with os.fdopen(self._open(uri), "rb") as stream:
+            try:
+                return stream.read(most)
+            except OSError as error:
+                raise self._fault(error, uri) from error
 
     def _stat(self, uri: str) -> ListedFile:
         descriptor = self._open(uri)
         try:
-            return _shown(path_of(uri), os.fstat(descriptor), len(os.fspath(self._base).rstrip("/")) + 1)
+            return _shown(path_of(uri), os.fstat(descriptor), _skipped(self._base))
+        except OSError as error:
+            raise self._fault(error, uri) from error
         finally:
             os.close(descriptor)
 
@@ -82,11 +93,15 @@ class LocalFiles:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise fault(error, uri) from error
+            raise self._fault(error, uri) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise refused(uri, "it is no regular file")
         return descriptor
+
+    def _fault(self, error: OSError, uri: str) -> SensoriumError:
+        """Return the error for one file, or for all of them when the base is gone."""
+        return _fault_of_base(self._base) or fault_of_file(error, uri)
 
     def _inside(self, path: Path) -> Path:
         """Return `path` with its folder resolved; raise InvalidArgument when that is outside the base."""
@@ -119,7 +134,32 @@ def fault(error: OSError, what: str) -> SensoriumError:
         case PermissionError():
             return PermissionDenied(f"{what} may not be read", metadata={"required": "read"})
         case _:
-            return Unavailable(f"{what}: {error.strerror}", metadata={"backend": "storage"})
+            return away(what, error.strerror or type(error).__name__)
+
+
+def fault_of_file(error: OSError, what: str) -> SensoriumError:
+    """Return the error for a file in a folder that can be read."""
+    match error:
+        case FileNotFoundError() | NotADirectoryError() | PermissionError():
+            return fault(error, what)
+        case OSError(errno=errno.ELOOP):
+            return refused(what, "it is a symbolic link")
+        case OSError(errno=number) if number in _SHORT:
+            return fault(error, what)
+        case _:
+            return unreadable(what, error.strerror or type(error).__name__)
+
+
+def _fault_of_base(base: Path) -> SensoriumError | None:
+    """Return why no file below a folder can be read; None when it can be looked into, or may not be listed."""
+    try:
+        with os.scandir(base) as entries:
+            next(entries, None)
+    except PermissionError:
+        return None
+    except OSError as error:
+        return away(os.fspath(base), f"the folder is gone or does not answer: {error.strerror}")
+    return None
 
 
 def refused(what: str, why: str) -> InvalidArgument:
@@ -144,7 +184,7 @@ def _next(found: Iterator[ListedFile], size: int) -> list[ListedFile]:
 def _walked(start: Path, base: Path) -> Iterator[ListedFile]:
     """Yield the regular files below `start`, one folder after another, without reading a folder whole."""
     waiting = [start]
-    skip = len(os.fspath(base).rstrip("/")) + 1
+    skip = _skipped(base)
     while waiting:
         folder = waiting.pop()
         try:
@@ -155,21 +195,32 @@ def _walked(start: Path, base: Path) -> Iterator[ListedFile]:
                     elif entry.is_file(follow_symlinks=False) and (listed := _listed(entry, skip)):
                         yield listed
         except FileNotFoundError as error:
-            if folder == start:
-                raise fault(error, os.fspath(folder)) from error
+            if folder == start or not base.exists():
+                raise _fault_of_base(base) or fault(error, os.fspath(folder)) from error
         except OSError as error:
             raise fault(error, os.fspath(folder)) from error
 
 
 def _listed(entry: "os.DirEntry[str]", skip: int) -> ListedFile | None:
     """Return an entry as a listing shows it; None when it vanished meanwhile."""
+    path = Path(entry.path)
     try:
-        return _shown(Path(entry.path), entry.stat(follow_symlinks=False), skip)
+        return _shown(path, entry.stat(follow_symlinks=False), skip)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        return ListedFile(uri_of(path), _below(path, skip), 0, "", 0, fault_of_file(error, uri_of(path)))
+
+
+def _skipped(base: Path) -> int:
+    """Return how many characters of a path come before what is below the base."""
+    return len(os.fspath(base).rstrip("/")) + 1
+
+
+def _below(path: Path, skip: int) -> str:
+    return os.fspath(path)[skip:].encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _shown(path: Path, found: os.stat_result, skip: int) -> ListedFile:
-    below = os.fspath(path)[skip:].encode(errors="surrogateescape").decode(errors="replace")
     fingerprint = f"stat:{found.st_size}-{found.st_mtime_ns}"
-    return ListedFile(uri_of(path), below, found.st_size, fingerprint, found.st_mtime_ns // 1000)
+    return ListedFile(uri_of(path), _below(path, skip), found.st_size, fingerprint, found.st_mtime_ns // 1000)

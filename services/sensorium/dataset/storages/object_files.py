@@ -1,7 +1,7 @@
 """Files in a bucket that speaks the S3 protocol: S3 itself, MinIO and its like, and OSS in its S3-compatible mode."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 from obstore.exceptions import (
@@ -12,7 +12,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from sensorium.dataset.storages.file_store import ListedFile
+from sensorium.dataset.storages.file_store import ListedFile, away, unreadable
 from sensorium.dataset.storages.local_files import refused, too_long
 from sensorium.errors import NotFound, PermissionDenied, Unavailable
 from sensorium.storage.moments import to_micros
@@ -41,7 +41,7 @@ class ObjectFiles:
         """Yield the objects below the folder `prefix`, in the order of the store."""
         start = (self._base + prefix.strip("/")).rstrip("/")
         batch: list[ListedFile] = []
-        with explained(f"{self._origin}{start}"):
+        with explained(f"{self._origin}{start}"), _bucket_needed(self._origin):
             async for page in self._store.list(f"{start}/" if start else None, chunk_size=PAGE):
                 for each in page:
                     batch.append(self._shown(each))
@@ -53,18 +53,18 @@ class ObjectFiles:
 
     async def stat(self, uri: str) -> ListedFile:
         """Return one object as a listing would show it."""
-        with explained(uri):
+        async with self._one(uri):
             return self._shown(await self._store.head_async(self._key(uri)))
 
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of an object."""
-        with explained(uri):
+        async with self._one(uri):
             answer = await self._store.get_async(self._key(uri), options={"range": (0, most)})
             return bytes(await answer.bytes_async())
 
     async def read(self, uri: str, most: int) -> bytes:
         """Return an object."""
-        with explained(uri):
+        async with self._one(uri):
             answer = await self._store.get_async(self._key(uri))
             if answer.meta["size"] > most:
                 raise too_long(uri, most)
@@ -72,7 +72,7 @@ class ObjectFiles:
 
     async def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
         """Yield an object."""
-        with explained(uri):
+        async with self._one(uri):
             answer = await self._store.get_async(self._key(uri))
             async for chunk in answer.stream(min_chunk_size=size):
                 yield bytes(chunk)
@@ -86,6 +86,27 @@ class ObjectFiles:
         with explained(self._origin + self._base):
             async for _ in self._store.list(self._base.rstrip("/") or None, chunk_size=1):
                 return
+
+    @asynccontextmanager
+    async def _one(self, uri: str) -> AsyncIterator[None]:
+        """Raise what is wrong with one object, or with all when the bucket is gone or does not answer."""
+        try:
+            with explained(uri):
+                yield
+        except NotFound:
+            await self._check_there()
+            raise
+        except Unavailable as error:
+            await self._check_there()
+            raise unreadable(uri, "the store answers, but does not give it") from error
+
+    async def _check_there(self) -> None:
+        try:
+            await self.probe()
+        except NotFound as error:
+            raise away(self._origin, "the bucket is gone") from error
+        except PermissionDenied:  # It answers; not everybody may list.
+            pass
 
     def _shown(self, each: "ObjectMeta") -> ListedFile:
         tag, changed = each["e_tag"], to_micros(each["last_modified"])
@@ -105,6 +126,17 @@ class ObjectFiles:
 
 
 @contextmanager
+def _bucket_needed(origin: str) -> Iterator[None]:
+    """Raise Unavailable for a bucket that is gone, as for a store that does not answer."""
+    try:
+        yield
+    except BaseError as error:
+        if "NoSuchBucket" in str(error):
+            raise away(origin, "the bucket is gone") from error
+        raise
+
+
+@contextmanager
 def explained(what: str) -> Iterator[None]:
     """Raise the errors of a store as ours; texts of theirs may hold what was signed, so none goes on."""
     try:
@@ -116,4 +148,4 @@ def explained(what: str) -> Iterator[None]:
     except BaseError as error:
         if "NoSuchBucket" in str(error):
             raise NotFound(f"there is no bucket of {what}", metadata={"resource": what}) from error
-        raise Unavailable(f"{what}: the store does not answer", metadata={"backend": "storage"}) from error
+        raise away(what, "the store does not answer") from error
