@@ -100,7 +100,7 @@ async def embedded_datasets(
                 connections,
                 FileService(store, settings, opened),
                 jobs,
-                FileSearchService(store, neighbours.searcher, sources, signals, settings),
+                FileSearchService(store, neighbours.searcher, sources, signals, opened=opened, limits=settings),
             )
 
 
