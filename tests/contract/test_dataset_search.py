@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from bucket_samples import bucket, s3_client, s3_connection
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
 from memory_mesh import MemoryMesh
 from served_mesh import served
@@ -16,11 +17,11 @@ from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
-from sensorium.model.content import Content
-from sensorium.model.dataset import VersionSpec
+from sensorium.model.content import Content, Media, Modality, Part
+from sensorium.model.dataset import DatasetSpec, VersionSpec
 from sensorium.model.dataset_file import FileSelection, StatusFilter, TagEdit
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec, JobState, Work
-from sensorium.model.dataset_names import DatasetName, VersionName, file_id_of
+from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName, file_id_of
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse
 from sensorium.model.search import DocumentReference, FacetRequest, QueryPart, TagFilter
 from sensorium.model.version_difference import DifferenceKind
@@ -45,9 +46,7 @@ class World:
     folder: Path
 
     async def run(self, work: Work) -> None:
-        job = await self.ports.jobs.create_job(JobSpec(V1, work))
-        last = [each async for each in self.ports.jobs.watch_job(job.name)][-1]
-        assert last.state is JobState.SUCCEEDED
+        await finished(self.ports, V1, work)
 
     async def find(self, words: str = "", filter: str = "", **fields: object) -> FileSearchResponse:
         query = (QueryPart(Content.of_text(words)),) if words else ()
@@ -60,6 +59,12 @@ class World:
 
     def id_of(self, path: str) -> str:
         return file_id_of(f"file://{self.folder}/{path}")
+
+
+async def finished(ports: DatasetPorts, version: VersionName, work: Work) -> None:
+    job = await ports.jobs.create_job(JobSpec(version, work))
+    last = [each async for each in ports.jobs.watch_job(job.name)][-1]
+    assert last.state is JobState.SUCCEEDED
 
 
 def names(found: FileSearchResponse) -> list[str]:
@@ -263,6 +268,34 @@ async def test_files_like_a_file_are_found(world: World) -> None:
     assert names(await world.find(query=(part,), top_k=2)) == ["four", "five"]
     with pytest.raises(NotFound):
         await world.find(query=(QueryPart(DocumentReference(file_id_of("gone"))),))
+
+
+async def test_a_photo_of_the_versions_own_bucket_is_looked_for_through_its_connection(tmp_path: Path) -> None:
+    memory, name = MemoryMesh(), DatasetName("default", "bucket")
+    version = VersionName(name, 1)
+
+    def photo(uri: str) -> FileSearchRequest:
+        return FileSearchRequest(version, (QueryPart(Content((Part(Modality.IMAGE, Media(uri=uri)),))),), top_k=1)
+
+    kept = ConnectionName("default", "kept")
+
+    async with embedded_datasets(tmp_path, DatasetSettings(), neighbours(memory), TaskRunner) as ports:
+        with bucket("photos") as endpoint:
+            for key in ("in/aaaa.png", "in/bbbb.png"):
+                s3_client(endpoint).put_object(Bucket="photos", Key=key, Body=key.encode())
+            s3_client(endpoint).put_object(Bucket="photos", Key="out/aaaa.png", Body=b"aaaa")
+            await ports.connections.create_connection(kept, s3_connection(endpoint, "photos"))
+            await ports.datasets.create_dataset(name, DatasetSpec(uri="in", connection=kept))
+            for work in (ImportWork(without_media_info=True), IndexWork()):
+                await finished(ports, version, work)
+            found = await ports.searches.search(photo("s3://photos/in/bbbb.png"))
+            assert found.hits[0].file.uri == "s3://photos/in/bbbb.png"
+            with pytest.raises(NotFound):
+                await ports.searches.search(photo("s3://photos/in/cccc.png"))
+            # What lies elsewhere is the embed service's to allow.
+            for uri in ("s3://photos/out/aaaa.png", "s3://others/in/aaaa.png", "oss://photos/in/aaaa.png"):
+                await ports.searches.search(photo(uri))
+                assert memory.embedder.requests[-1].contents[0].parts[0].body == Media(uri=uri)
 
 
 async def test_a_plan_tells_the_filter_and_the_steps(world: World) -> None:

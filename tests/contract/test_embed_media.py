@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bucket_samples import bucket, s3_client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from media_samples import clip, encoded, hum, picture
@@ -39,7 +40,7 @@ from sensorium.rpc.channel import open_channel
 from sensorium.rpc.readiness import Readiness
 from sensorium.rpc.registration import embed_service
 from sensorium.rpc.server import RpcServer
-from sensorium.settings import GrpcSettings, InputSettings
+from sensorium.settings import GrpcSettings, InputSettings, ObjectStoreSettings
 from sensorium.telemetry.metrics import CallMetrics
 
 PHOTO, SOUND = encoded(picture()), clip(hum(0.2, RATE), RATE)
@@ -263,6 +264,33 @@ async def test_a_picture_is_read_by_uri(embedder: Embedder, tmp_path: Path) -> N
     by_uri = Part(Modality.IMAGE, Media(uri=f"file://{tmp_path}/photo"))
     inline, named = await vectors(embedder, image(), by_uri)
     assert np.array_equal(inline, named)
+
+
+async def test_objects_are_read_from_buckets_that_are_named_and_fail_alone(towers: TowersInMemory) -> None:
+    with bucket("photos") as endpoint:
+        client = s3_client(endpoint)
+        for key, body in (("a/photo.jpg", PHOTO), ("hum.wav", SOUND), ("large", bytes(IMAGES.max_bytes + 1))):
+            client.put_object(Bucket="photos", Key=key, Body=body)
+        store = ObjectStoreSettings(endpoint=endpoint, access_key_id="a", secret_access_key="b")
+        inputs = InputSettings(stores={"s3://photos": store, "oss://photos": store})
+        limits = EmbedLimits()
+        async with EmbedService([THREE], towers, limits=limits, batch_limits=BatchLimits(), inputs=inputs) as service:
+            named = [
+                "s3://photos/a/photo.jpg",
+                "s3://photos/none",
+                "s3://other/a",
+                "s3://photos/large",
+                "gs://photos/a",
+            ]
+            parts = [Part(Modality.IMAGE, Media(uri=uri)) for uri in named]
+            heard = Part(Modality.AUDIO, Media(uri="oss://photos/hum.wav"))
+            results = (await service.embed(call(*parts, heard, image()))).results
+    reasons = [getattr(result, "reason", None) for result in results]
+    refused = [Reason.URI_REFUSED, Reason.URI_REFUSED, Reason.CONTENT_TOO_LONG, Reason.URI_REFUSED]
+    assert reasons == [None, *refused, None, None]
+    assert results[0] == results[6]
+    assert [error.field for error in results[1:5]] == [f"contents[{index}].parts[0].image" for index in range(1, 5)]
+    assert "SENSORIUM_INPUTS__STORES" in results[2].message
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Datasets, their files and jobs, for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sensorium.model.dataset_export import ExportWork, ImportExportWork, LogicalTarget
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from sensorium.model.connection import Connection
     from sensorium.model.dataset import Dataset, DatasetVersion
-    from sensorium.model.dataset_file import FileRecord, FileStatistics, TagChange
+    from sensorium.model.dataset_file import AlgorithmTag, FileRecord, FileStatistics, TagChange
     from sensorium.model.dataset_job import Job, Work
     from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
     from sensorium.model.search import Facet
@@ -20,41 +20,44 @@ if TYPE_CHECKING:
 
 def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
     """Return datasets with the size of their latest version."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("dataset", "version", "files", "state", "uri", box=None)
-    for each in datasets:
-        latest = each.latest
-        cells = (each.name.id, f"v{latest.name.number}", f"{latest.file_count:,}", latest.state.value, latest.spec.uri)
-        table.add_row(*map(Text, cells))
-    return table
+    latest = ((each.name.id, each.latest) for each in datasets)
+    return _table(
+        ("dataset", "version", "files", "state", "uri"),
+        ((name, f"v{of.name.number}", f"{of.file_count:,}", of.state.value, of.spec.uri) for name, of in latest),
+    )
 
 
 def versions_table(versions: "Iterable[DatasetVersion]") -> "Table":
     """Return versions with their size and state."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("version", "files", "state", "made", "description", box=None)
-    for each in versions:
-        made = f"{each.create_time:%Y-%m-%d %H:%M:%S}"
-        cells = (f"v{each.name.number}", f"{each.file_count:,}", each.state.value, made, each.spec.description)
-        table.add_row(*map(Text, cells))
-    return table
+    return _table(
+        ("version", "files", "state", "made", "description"),
+        (
+            (
+                f"v{each.name.number}",
+                f"{each.file_count:,}",
+                each.state.value,
+                f"{each.create_time:%m-%d %H:%M}",
+                each.spec.description,
+            )
+            for each in versions
+        ),
+    )
 
 
 def connections_table(connections: "Iterable[Connection]") -> "Table":
     """Return connections with their settings, and the names of their secrets."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("connection", "kind", "settings", "secrets", box=None)
-    for each in connections:
-        settings = "\n".join(f"{name}={value}" for name, value in each.spec.configs.items())
-        cells = (each.name.id, each.spec.kind.value, settings, ", ".join(each.secret_names))
-        table.add_row(*map(Text, cells))
-    return table
+    return _table(
+        ("connection", "kind", "secrets", "settings"),
+        (
+            (
+                each.name.id,
+                each.spec.kind.value,
+                ", ".join(each.secret_names),
+                "\n".join(f"{name}={value}" for name, value in each.spec.configs.items()),
+            )
+            for each in connections
+        ),
+    )
 
 
 def file_line(file: "FileRecord") -> str:
@@ -80,12 +83,12 @@ def file_text(file: "FileRecord", edits: "Iterable[TagChange]") -> str:
         "hidden": ", ".join(file.tags.user_deleted),
     }
     lines = [f"{name:12} {value}" for name, value in what.items() if value]
-    lines += [
-        f"{'algorithm':12} {each.tag.tag} {each.tag.score:.2f}, by {each.definition.id} {each.definition_version}"
-        f" with {each.model}, {each.job}"
-        for each in file.tags.algorithm
-    ]
-    return "\n".join([*lines, *map(_edit_line, edits)])
+    return "\n".join([*lines, *map(_tag_line, file.tags.algorithm), *map(_edit_line, edits)])
+
+
+def _tag_line(given: "AlgorithmTag") -> str:
+    tag, source = given.tag, f"{given.definition.id} {given.definition_version} with {given.model}, {given.job}"
+    return f"{'algorithm':12} {tag.tag} {tag.score:.2f} (similarity {tag.evidence.similarity:.2f}), by {source}"
 
 
 def _edit_line(edit: "TagChange") -> str:
@@ -119,6 +122,19 @@ def difference_line(each: "FileDifference") -> str:
     return "  ".join([each.kind.value, each.uri, *tags])
 
 
+def _table(columns: "Sequence[str]", rows: "Iterable[Sequence[str]]") -> "Table":
+    """Return a table whose cells are shown as they are, and whose last column alone is broken into lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None)
+    for column in columns:
+        table.add_column(column, no_wrap=column != columns[-1])
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
 def _facet_lines(facets: "Iterable[Facet]") -> list[str]:
     lines = []
     for facet in facets:
@@ -139,18 +155,20 @@ def job_line(job: "Job") -> str:
 
 def jobs_table(jobs: "Iterable[Job]") -> "Table":
     """Return jobs with where they stand."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None)
-    for column in ("job", "work", "version", "state", "files", "began"):
-        table.add_column(column, no_wrap=column != "files")
-    for job in jobs:
-        began = f"{job.start_time:%m-%d %H:%M}" if job.start_time else ""
-        files = "\n".join(filter(None, (_counts(job), _why(job))))
-        cells = (_job_id(job), work_word(job.spec.work), f"v{job.spec.version.number}", job.state.value, files, began)
-        table.add_row(*map(Text, cells))
-    return table
+    return _table(
+        ("job", "work", "version", "state", "began", "files"),
+        (
+            (
+                _job_id(job),
+                work_word(job.spec.work),
+                f"v{job.spec.version.number}",
+                job.state.value,
+                f"{job.start_time:%m-%d %H:%M}" if job.start_time else "",
+                "\n".join(filter(None, (_counts(job), _why(job)))),
+            )
+            for job in jobs
+        ),
+    )
 
 
 def work_word(work: "Work") -> str:

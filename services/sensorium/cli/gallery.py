@@ -149,7 +149,7 @@ class Gallery:
     def _write_page(self, model: ModelInfo, found: Sequence[Found]) -> None:
         self._page.parent.mkdir(parents=True, exist_ok=True)
         self._page.write_text(gallery_page(model, [each.section() for each in found]), encoding="utf-8")
-        told = f"{self._page.absolute()} shows them. Licence of {model.name}: {model.license}."
+        told = f"The page that shows them: {self._page.absolute().as_uri()}\nLicence of {model.name}: {model.license}."
         self._output.show({"page": str(self._page.absolute()), "license": model.license}, told)
 
 

@@ -38,6 +38,8 @@ with Client({argument}) as mesh:
 .venv/bin/buf curl --protocol grpc --http2-prior-knowledge \\
   --data '{{"contents": [{{"parts": [{{"text": "a red bicycle"}}]}}]}}' \\
   http://{grpc}/sensorium.v1.EmbedService/Embed
+
+docs/workflow.md goes on: datasets that are imported, tagged, indexed, searched, corrected and exported.
 """
 
 
@@ -109,7 +111,7 @@ class Show:
         self._output.show({"grpc": grpc_address, "http": http_address}, told)
 
     async def _wait(self, readiness: Readiness) -> None:
-        terminal = self._output.messages.is_terminal
+        terminal, told = self._output.messages.is_terminal, ""
         with self._output.messages.status("starting") as status:
             async for _ in readiness.changes():
                 reasons = readiness.failing().values()
@@ -117,8 +119,9 @@ class Show:
                     return
                 waiting = f"waiting: {'; '.join(reasons)}"
                 status.update(waiting)
-                if not terminal:
+                if not terminal and waiting != told:
                     self._output.say(waiting)
+                told = waiting
 
 
 def _found(asked: Sequence[tuple[Question, Hits]]) -> Table:

