@@ -34,16 +34,13 @@ Ranks = Callable[..., dict[str, int]]
 
 
 @pytest.fixture(scope="module")
-def starter_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshProcess]:
-    """A mesh that serves the starter model beside the default one, with the samples in a collection."""
-    folder = tmp_path_factory.mktemp("starter")
-    running = MeshProcess.start(folder, SENSORIUM_EMBED__MODELS=f'["all-minilm-l6-v2", "{NAME}"]').wait_serving()
-    with Client(running.grpc_address) as client:
+def starter_mesh(starter: MeshProcess) -> MeshProcess:
+    """The mesh, with the samples in a collection."""
+    with Client(starter.grpc_address) as client:
         client.create_collection(GALLERY, model=NAME, attributes=[AttributeField("kind", AttributeType.STRING)])
         documents = [Document(each.id, content=each.part(), attributes={"kind": each.kind}) for each in MEDIA.values()]
         client.upsert(GALLERY, documents).raise_for_errors()
-    yield running
-    assert running.stop() == 0
+    return starter
 
 
 @pytest.fixture
