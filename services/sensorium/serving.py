@@ -11,7 +11,7 @@ from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.settings import TritonSettings
 from sensorium.triton import towers as card_towers
 from sensorium.triton.canary import Canary, audio_canary, image_canary, text_canary
-from sensorium.triton.card import ModelCard, tokenizer_path
+from sensorium.triton.card import ModelCard, tokenizer_path, vocabulary_path
 from sensorium.triton.manifest import Manifest, read_manifest
 
 
@@ -68,6 +68,7 @@ def _text(
         max_batch_size=manifest.max_batch_size,
         lengths=manifest.lengths if pad else (),
         max_characters=tower.max_characters,
+        vocabulary=vocabulary_path(repository, card, tower),
     )
 
 

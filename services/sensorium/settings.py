@@ -116,7 +116,9 @@ class KeySettings(Section):
     """The keys of a gateway."""
 
     loopback_open: bool = Field(False, description="Calls need no key on loopback, though there are keys.")
-    poll_seconds: float = Field(0.25, gt=0, le=1, description="How often the gateway looks for changed keys.")
+    poll_seconds: float = Field(
+        0.25, gt=0, le=1, description="How often the gateway looks for changed keys, and tells others of rates."
+    )
 
 
 class UsageSettings(Section):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from sensorium.gateway.keys.guard import KeyGuard
 from sensorium.gateway.keys.ring import opened_ring
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
+from sensorium.gateway.rates.exchange import shared_rates
+from sensorium.gateway.rates.store import STORE_FILE as RATES_FILE
+from sensorium.gateway.rates.store import RateStore
 from sensorium.ports import Guard
 from sensorium.rpc.address import is_loopback
 from sensorium.rpc.channel import Channel, Pings, Repeatable, open_channel
@@ -51,12 +54,14 @@ async def guarded(settings: Settings) -> AsyncIterator[Guards]:
         return
     with opened_ring(KeyStore(settings.data_dir / STORE_FILE)) as ring:
         following = asyncio.create_task(ring.follow(settings.keys.poll_seconds))
+        rates = RateStore(settings.data_dir / RATES_FILE)
         try:
             local_open = settings.keys.loopback_open
-            yield Guards(
-                KeyGuard(ring, local=is_loopback(settings.grpc.host), local_open=local_open),
-                KeyGuard(ring, local=is_loopback(settings.http.host), local_open=local_open),
-            )
+            async with shared_rates(ring, rates, settings.keys.poll_seconds):
+                yield Guards(
+                    KeyGuard(ring, local=is_loopback(settings.grpc.host), local_open=local_open),
+                    KeyGuard(ring, local=is_loopback(settings.http.host), local_open=local_open),
+                )
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

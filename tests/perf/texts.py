@@ -19,7 +19,7 @@ def load_texts(count: int, seed: int = 7) -> list[str]:
     files = sorted(folder.glob("*/corpus.jsonl")) + sorted(folder.glob("*/queries.jsonl"))
     if not files:
         print(f"note: {folder} is not there; using the bundled samples, whose lengths differ", file=sys.stderr)
-        files = sorted(_BUNDLED.glob("*.jsonl"))
+        files = [_BUNDLED / "passages.jsonl", _BUNDLED / "questions.jsonl"]
     texts = [json.loads(line)["text"] for file in files for line in file.read_text().splitlines() if line]
     drawn = random.Random(seed)
     drawn.shuffle(texts)

@@ -12,7 +12,7 @@ from sensorium.client.tagging import Tagged
 from sensorium.client.upserts import DocumentError, UpsertReport
 from sensorium.errors import SensoriumError
 from sensorium.model.collection import AttributeField, AttributeType
-from sensorium.model.content import Content, Modality, Part
+from sensorium.model.content import Content, Modality, Part, TokenIds
 from sensorium.model.dataset_file import Sample
 from sensorium.model.search import DocumentReference, Facet, QueryPart, SearchPlan, TagFilter
 from sensorium.model.tagging import TagDefinition, TagDefinitionSpec, TagSpec
@@ -44,6 +44,7 @@ __all__ = [
     "TagFilter",
     "TagSpec",
     "Tagged",
+    "TokenIds",
     "UpsertReport",
     "audio",
     "image",

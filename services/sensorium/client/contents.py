@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sensorium.model.content import Content, Part
+from sensorium.model.content import Content, Part, TokenIds
 
 Given = str | Part | Content  # a text, an image or a sound, or several weighted parts
 
@@ -30,6 +30,10 @@ def content_bytes(content: Content) -> int:
 
 
 def _part_bytes(part: Part) -> int:
-    if isinstance(part.body, str):
-        return len(part.body.encode(errors="replace"))
-    return len(part.body.data or part.body.uri or "")
+    match part.body:
+        case str(text):
+            return len(text.encode(errors="replace"))
+        case TokenIds(ids):
+            return 3 * len(ids)
+        case media:
+            return len(media.data or media.uri or "")

@@ -17,7 +17,7 @@ from sensorium.errors import DeadlineExceeded, SensoriumError
 from sensorium.media.decoded import Decoded
 from sensorium.media.faults import empty, too_long
 from sensorium.media.source import MediaSource
-from sensorium.model.content import Media, Modality, Part
+from sensorium.model.content import Media, Modality, Part, TokenIds
 from sensorium.model.embedding import EmbedRequest, Truncation
 from sensorium.ports import InferenceServer
 
@@ -119,8 +119,8 @@ class MediaEmbedder:
             return error
         return decoded
 
-    async def _decode(self, body: str | Media) -> Decoded:
-        if isinstance(body, str):
+    async def _decode(self, body: str | TokenIds | Media) -> Decoded:
+        if not isinstance(body, Media):
             raise empty("holds a text")
         async with self._resources.source.opened(body, self._decoder.max_bytes) as encoded:
             loop = asyncio.get_running_loop()

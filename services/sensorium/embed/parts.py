@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 from sensorium.embed.options import unsupported
 from sensorium.embed.work import Row
 from sensorium.errors import InvalidArgument, Reason, SensoriumError
-from sensorium.model.content import Content, Modality, Part
+from sensorium.model.content import Content, Modality, Part, TokenIds
 from sensorium.model.embedding import EmbedRequest, ModelInfo
 
 MAX_PARTS = 16
@@ -115,6 +115,13 @@ def _check_part(part: Part, field: str, info: ModelInfo) -> None:
             reason=Reason.MODALITY_UNSUPPORTED,
             field=field,
             metadata={"modality": part.modality, "supported": supported},
+        )
+    if isinstance(part.body, TokenIds) and not info.vocabulary:
+        raise InvalidArgument(
+            f"{field}: model {info.name!r} takes texts, not token ids (LangChain: check_embedding_ctx_length=False)",
+            reason=Reason.OPTION_UNSUPPORTED,
+            field=field,
+            metadata={"option": "token_ids", "supported": "none"},
         )
     if not (part.weight > 0 and math.isfinite(part.weight)):
         raise InvalidArgument(

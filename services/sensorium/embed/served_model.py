@@ -21,6 +21,8 @@ class TextTower:
         lengths: Sequence lengths to pad to, ascending, for devices that want few shapes (GPU). Empty pads to the
             longest text of a batch: on CPU cost grows with each token, and shapes cost nothing.
         max_characters: Characters of one text; None leaves it to the tokens.
+        vocabulary: The tokenizer whose token ids callers may send in place of texts: its own, or another that loses
+            nothing of a text. None takes texts alone.
     """
 
     model: str
@@ -29,6 +31,7 @@ class TextTower:
     max_batch_size: int = 64
     lengths: tuple[int, ...] = ()
     max_characters: int | None = None
+    vocabulary: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from sensorium.embed.parts import PartOutcomes, PartVector, Place, located
 from sensorium.embed.served_model import ServedModel, TextTower
 from sensorium.embed.text_check import check_characters, check_text, check_tokens
 from sensorium.embed.text_encoder import TextEncoder
+from sensorium.embed.token_ids import ForeignIds, OwnIds
 from sensorium.embed.tokenizer import TextTokenizer, TokenizedText
 from sensorium.embed.work import Row
-from sensorium.errors import InvalidArgument, SensoriumError
-from sensorium.model.content import Modality, Part
+from sensorium.errors import InvalidArgument, Reason, SensoriumError
+from sensorium.model.content import Modality, Part, TokenIds
 from sensorium.model.embedding import EmbedRequest, Truncation
 from sensorium.ports import InferenceServer
 
@@ -55,6 +56,7 @@ class TextEmbedder:
         self._tower = tower
         self._max_bytes = max_text_bytes
         self._tokenizer = TextTokenizer(tower.tokenizer, served.info.max_token_count, executor)
+        self._own_ids, self._foreign_ids = _id_readers(tower, served.info.max_token_count, executor)
         encoder = TextEncoder(server, tower, served.info.dimension, self._tokenizer.pad_id)
         items = min(limits.batch_items, tower.max_batch_size)
         self._batcher = Batcher(encoder, replace(limits, batch_items=items, lengths=tower.lengths))
@@ -74,25 +76,30 @@ class TextEmbedder:
             SensoriumError: The queue refused the call, or its deadline passed.
         """
         with context.timed(Stage.PREPROCESS):
-            texts = self._texts(parts, request, outcomes)
+            texts = await self._texts(parts, request, outcomes)
             tokenized = await self._tokenized(texts, request, outcomes)
+            tokenized |= self._given(parts, request, outcomes)
         if not tokenized:
             return
         rows = await self._batcher.submit([tokens.ids for tokens in tokenized.values()], request.priority)
         vectors = (
-            _vector(row, tokens, cut=texts[place].cut)
+            _vector(row, tokens, cut=place in texts and texts[place].cut)
             for (place, tokens), row in zip(tokenized.items(), rows, strict=True)
         )
         outcomes.settle(tokenized, vectors)
 
-    def _texts(self, parts: Mapping[Place, Part], request: EmbedRequest, outcomes: PartOutcomes) -> dict[Place, _Text]:
+    async def _texts(
+        self, parts: Mapping[Place, Part], request: EmbedRequest, outcomes: PartOutcomes
+    ) -> dict[Place, _Text]:
         """Return what is to be tokenised; a text that cannot be embedded gets its error."""
         prompt = self._served.prompt(request.options.role, request.options.instruction)
         texts: dict[Place, _Text] = {}
         limit = self._tower.max_characters
         for place, part in parts.items():
-            text = str(part.body)
+            if self._own_ids and isinstance(part.body, TokenIds):
+                continue
             try:
+                text = await self._text(part)
                 check_text(text, self._max_bytes)
                 if limit is not None and request.options.truncation is Truncation.REFUSE:
                     check_characters(text, limit)
@@ -101,21 +108,63 @@ class TextEmbedder:
                 outcomes.refused[place] = located(error, place.field(Modality.TEXT))
         return texts
 
+    async def _text(self, part: Part) -> str:
+        """Return the text of a part, whose token ids are read back where another vocabulary made them."""
+        if isinstance(part.body, TokenIds) and self._foreign_ids:
+            return await self._foreign_ids.read(part.body.ids)
+        return str(part.body)
+
+    def _given(
+        self, parts: Mapping[Place, Part], request: EmbedRequest, outcomes: PartOutcomes
+    ) -> dict[Place, TokenizedText]:
+        """Return the tokens of what came as ids of the model's own vocabulary."""
+        tokenized: dict[Place, TokenizedText] = {}
+        for place, part in parts.items():
+            if not (self._own_ids and isinstance(part.body, TokenIds)):
+                continue
+            try:
+                if self._served.prompt(request.options.role, request.options.instruction):
+                    raise _no_prompt()
+                tokens = self._own_ids.read(part.body.ids)
+                self._check_tokens(tokens, request)
+                tokenized[place] = tokens
+            except InvalidArgument as error:
+                outcomes.refused[place] = located(error, place.field(Modality.TEXT))
+        return tokenized
+
+    def _check_tokens(self, tokens: TokenizedText, request: EmbedRequest) -> None:
+        refuse_long = request.options.truncation is Truncation.REFUSE
+        limit = self._served.info.max_token_count if refuse_long else None
+        check_tokens(tokens, self._tokenizer.special_count, limit)
+
     async def _tokenized(
         self, texts: Mapping[Place, _Text], request: EmbedRequest, outcomes: PartOutcomes
     ) -> dict[Place, TokenizedText]:
         """Return the tokens of each text; one that the model cannot read gets its error."""
         tokenized: dict[Place, TokenizedText] = {}
-        refuse_long = request.options.truncation is Truncation.REFUSE
         encoded = await self._tokenizer.encode([each.text for each in texts.values()])
         for place, tokens in zip(texts, encoded, strict=True):
             try:
-                limit = self._served.info.max_token_count if refuse_long else None
-                check_tokens(tokens, self._tokenizer.special_count, limit)
+                self._check_tokens(tokens, request)
                 tokenized[place] = tokens
             except InvalidArgument as error:
                 outcomes.refused[place] = located(error, place.field(Modality.TEXT))
         return tokenized
+
+
+def _id_readers(tower: TextTower, max_tokens: int, executor: Executor) -> tuple[OwnIds | None, ForeignIds | None]:
+    """Return what reads token ids, one at most: those of the tower's own vocabulary, or of another."""
+    if tower.vocabulary is None:
+        return None, None
+    if tower.vocabulary == tower.tokenizer:
+        return OwnIds(tower.tokenizer, max_tokens), None
+    return None, ForeignIds(tower.vocabulary, executor)
+
+
+def _no_prompt() -> InvalidArgument:
+    return InvalidArgument(
+        "token ids take no prompt: send texts, or no role and no instruction", reason=Reason.OPTION_UNSUPPORTED
+    )
 
 
 def _vector(row: Row | SensoriumError, tokens: TokenizedText, *, cut: bool) -> PartVector | SensoriumError:

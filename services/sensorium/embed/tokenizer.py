@@ -48,7 +48,7 @@ class TextTokenizer:
     """
 
     def __init__(self, path: Path, max_tokens: int, executor: Executor) -> None:
-        self._tokenizer = _load(path)
+        self._tokenizer = load_tokenizer(path)
         self.pad_id: int = (self._tokenizer.padding or {}).get("pad_id", 0)
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
@@ -92,7 +92,8 @@ class TextTokenizer:
         return count + sum(len(rest) - self.special_count for rest in encoding.overflowing)
 
 
-def _load(path: Path) -> Tokenizer:
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Return the tokenizer of a file. Raises FailedPrecondition: it is none."""
     # The library's own threads would fight with ours for the cores.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:

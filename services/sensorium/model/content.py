@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sensorium.errors import InvalidArgument
+
+MAX_TOKEN_ID = (1 << 32) - 1
+
 
 class Modality(StrEnum):
     """What kind of thing a part is."""
@@ -22,17 +26,32 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenIds:
+    """A text as places in the vocabulary that the model names, each 0 to 2^32 - 1; special tokens may be left out.
+
+    Raises:
+        InvalidArgument: One cannot be a token id.
+    """
+
+    ids: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.ids and not 0 <= min(self.ids) <= max(self.ids) <= MAX_TOKEN_ID:
+            raise InvalidArgument("a token id is not within 0 and 4,294,967,295")
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One part of a content.
 
     Attributes:
         modality: What it is.
-        body: The text of a TEXT part, else the media.
+        body: The text of a TEXT part, or its token ids; else the media.
         weight: How much it counts in a weighted average; > 0.
     """
 
     modality: Modality
-    body: str | Media
+    body: str | TokenIds | Media
     weight: float = 1.0
 
     @staticmethod

@@ -193,6 +193,7 @@ class ModelInfo:
 
     Attributes:
         calibrations: One at most for each modality; a model without any cannot tag.
+        vocabulary: Whose token ids it takes in place of texts; empty takes none.
     """
 
     name: str
@@ -212,6 +213,7 @@ class ModelInfo:
     instruction_supported: bool = False
     state: ModelState = ModelState.LOADING
     calibrations: tuple[Calibration, ...] = ()
+    vocabulary: str = ""
 
     def calibration_of(self, modality: Modality) -> Calibration | None:
         """Return the calibration for contents of a modality, if there is one."""

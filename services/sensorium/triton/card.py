@@ -144,6 +144,7 @@ class ModelCard:
                 embedding.Calibration(fitted.slope, fitted.intercept, modality)
                 for modality, fitted in self.calibration.by_modality().items()
             ),
+            vocabulary=text.vocabulary.name if (text := self.towers.text) and text.vocabulary else "",
         )
 
 
@@ -164,7 +165,17 @@ def read_card(repository: Path, model: str) -> ModelCard:
     if text and not tokenizer_path(repository, card, text).is_file():
         field = "towers.text.tokenizer"
         raise FailedPrecondition(f"{path}: {field}: there is no {text.tokenizer}: check it out again", field=field)
+    if text and not (vocabulary_path(repository, card, text) or path).is_file():
+        field = "towers.text.vocabulary.tokenizer"
+        raise FailedPrecondition(f"{path}: {field}: there is no such file: check it out again", field=field)
     return card
+
+
+def vocabulary_path(repository: Path, card: ModelCard, tower: TextTower) -> Path | None:
+    """Return where the tokenizer lies whose ids clients may send; None when they may send none."""
+    if tower.vocabulary is None:
+        return None
+    return repository / card.name / (tower.vocabulary.tokenizer or tower.tokenizer)
 
 
 def no_model(repository: Path, model: str, file: str) -> NotFound:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from sensorium.triton.build import quantizing_recipe
-from sensorium.triton.card import read_card, tokenizer_path
+from sensorium.triton.card import read_card, tokenizer_path, vocabulary_path
 from sensorium.triton.manifest import Manifest, Quantized, read_manifest
 from sensorium.triton.stamp import hash_file, read_stamp
 
@@ -42,6 +42,9 @@ def check_files(repository: Path, name: str) -> Iterator[FileCheck]:
     if card.towers.text:
         tokenizer = tokenizer_path(repository, card, card.towers.text)
         yield _hashed(tokenizer, card.towers.text.tokenizer_sha256, _CHECK_OUT)
+        vocabulary = vocabulary_path(repository, card, card.towers.text)
+        if vocabulary and (named := card.towers.text.vocabulary) and named.tokenizer_sha256:
+            yield _hashed(vocabulary, named.tokenizer_sha256, _CHECK_OUT)
     for model in dict.fromkeys(tower.model for tower in card.towers.by_modality().values()):
         yield from _check_tower(repository, model)
 

@@ -17,6 +17,26 @@ _PIXELS = 40_000_000
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Vocabulary:
+    """The vocabulary whose token ids clients may send in place of texts.
+
+    Attributes:
+        name: What clients know it by (`cl100k_base`).
+        tokenizer: Its tokenizers file, relative to the card: ids are read back as text by it. Empty says that the
+            vocabulary is the tower's own: ids are taken as they are.
+        tokenizer_sha256: The hash of that file.
+    """
+
+    name: Text
+    tokenizer: str = ""
+    tokenizer_sha256: Sha256 | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.tokenizer) != (self.tokenizer_sha256 is not None):
+            raise ValueError("tokenizer and tokenizer_sha256 go together")
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TextTower:
     """Reads token ids: `input_ids` and `attention_mask`, int64 [batch, length].
 
@@ -27,6 +47,8 @@ class TextTower:
         max_token_count: Tokens of one text, special tokens included; the rest is cut.
         max_characters: Characters of one text; the rest is cut. None leaves it to the tokens.
         usage_weight: What one text counts in a call's usage.
+        vocabulary: Whose token ids it takes in place of texts; None takes texts alone. Whoever sends the ids of another
+            vocabulary gets vectors of other texts, so it is named only where clients are known to send these.
     """
 
     model: RelativePath
@@ -36,6 +58,7 @@ class TextTower:
     max_token_count: Count
     max_characters: Count | None = None
     usage_weight: Positive = 1.0
+    vocabulary: Vocabulary | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

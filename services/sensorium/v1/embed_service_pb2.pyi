@@ -148,6 +148,7 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
     MEDIA_CALIBRATIONS_FIELD_NUMBER: _builtins.int
+    VOCABULARY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workspaces/{workspace}/models/{model}`."""
     revision: _builtins.str
@@ -170,6 +171,8 @@ class Model(_message.Message):
     """The licence of the weights, as an SPDX id where there is one."""
     state: Global___Model.State.ValueType
     """Where the model stands."""
+    vocabulary: _builtins.str
+    """The vocabulary whose token ids it takes in place of texts; empty when it takes none."""
     @_builtins.property
     def modalities(self) -> _containers.RepeatedScalarFieldContainer[_types_pb2.Modality.ValueType]:
         """What it takes."""
@@ -219,10 +222,11 @@ class Model(_message.Message):
         state: Global___Model.State.ValueType = ...,
         calibration: Global___Calibration | None = ...,
         media_calibrations: _abc.Iterable[Global___Calibration] | None = ...,
+        vocabulary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "media_calibrations", b"media_calibrations", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "description", b"description", "dimension", b"dimension", "dimensions", b"dimensions", "fusions", b"fusions", "instruction_supported", b"instruction_supported", "languages", b"languages", "license", b"license", "max_token_count", b"max_token_count", "media_calibrations", b"media_calibrations", "metric", b"metric", "modalities", b"modalities", "name", b"name", "normalized", b"normalized", "outputs", b"outputs", "revision", b"revision", "roles_supported", b"roles_supported", "state", b"state", "vocabulary", b"vocabulary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,45 +25,47 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sensorium/v1/types.proto\x12\x0csensorium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x07\x43ontent\x12!\n\x05parts\x18\x01 \x03(\x0b\x32\x12.sensorium.v1.Part\"\xb0\x01\n\x04Part\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12$\n\x05image\x18\x02 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12$\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12$\n\x05video\x18\x04 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12\x13\n\x06weight\x18\x05 \x01(\x02H\x01\x88\x01\x01\x42\x06\n\x04kindB\t\n\x07_weight\"0\n\x05Media\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\r\n\x03uri\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\\\n\x06Vector\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\"\n\x05\x64type\x18\x02 \x01(\x0e\x32\x13.sensorium.v1.DType\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\r\n\x05scale\x18\x04 \x01(\x02\"?\n\x0cSparseVector\x12\x0f\n\x07indices\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12\x0e\n\x06tokens\x18\x03 \x03(\t\"w\n\x0bMultiVector\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\"\n\x05\x64type\x18\x02 \x01(\x0e\x32\x13.sensorium.v1.DType\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x14\n\x0cvector_count\x18\x04 \x01(\x05\x12\r\n\x05scale\x18\x05 \x01(\x02\"\x86\x01\n\tEmbedding\x12#\n\x05\x64\x65nse\x18\x01 \x01(\x0b\x32\x14.sensorium.v1.Vector\x12*\n\x06sparse\x18\x02 \x01(\x0b\x32\x1a.sensorium.v1.SparseVector\x12(\n\x05multi\x18\x03 \x01(\x0b\x32\x19.sensorium.v1.MultiVector\"\\\n\x05Usage\x12\x13\n\x0btoken_count\x18\x01 \x01(\x03\x12/\n\nmodalities\x18\x02 \x03(\x0b\x32\x1b.sensorium.v1.ModalityUsage\x12\r\n\x05total\x18\x03 \x01(\x01\"Z\n\rModalityUsage\x12(\n\x08modality\x18\x01 \x01(\x0e\x32\x16.sensorium.v1.Modality\x12\x0f\n\x07measure\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"m\n\x07Timings\x12\x10\n\x08queue_ms\x18\x01 \x01(\x01\x12\x15\n\rpreprocess_ms\x18\x02 \x01(\x01\x12\x14\n\x0cinference_ms\x18\x03 \x01(\x01\x12\x11\n\tsearch_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\"\xdc\x01\n\x0e\x41ttributeValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x04 \x01(\x08H\x00\x12\x30\n\ntime_value\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x35\n\x11string_list_value\x18\x06 \x01(\x0b\x32\x18.sensorium.v1.StringListH\x00\x42\x06\n\x04kind\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t*s\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x12\n\x0eMODALITY_VIDEO\x10\x04*k\n\x05\x44Type\x12\x16\n\x12\x44_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44_TYPE_FLOAT32\x10\x01\x12\x12\n\x0e\x44_TYPE_FLOAT16\x10\x02\x12\x0f\n\x0b\x44_TYPE_INT8\x10\x03\x12\x11\n\rD_TYPE_BINARY\x10\x04*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*S\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRUNCATION_END\x10\x01\x12\x15\n\x11TRUNCATION_REFUSE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18sensorium/v1/types.proto\x12\x0csensorium.v1\x1a\x1fgoogle/protobuf/timestamp.proto\",\n\x07\x43ontent\x12!\n\x05parts\x18\x01 \x03(\x0b\x32\x12.sensorium.v1.Part\"\xdd\x01\n\x04Part\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12$\n\x05image\x18\x02 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12$\n\x05\x61udio\x18\x03 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12$\n\x05video\x18\x04 \x01(\x0b\x32\x13.sensorium.v1.MediaH\x00\x12+\n\ttoken_ids\x18\x06 \x01(\x0b\x32\x16.sensorium.v1.TokenIdsH\x00\x12\x13\n\x06weight\x18\x05 \x01(\x02H\x01\x88\x01\x01\x42\x06\n\x04kindB\t\n\x07_weight\"\x17\n\x08TokenIds\x12\x0b\n\x03ids\x18\x01 \x03(\r\"0\n\x05Media\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\r\n\x03uri\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"\\\n\x06Vector\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\"\n\x05\x64type\x18\x02 \x01(\x0e\x32\x13.sensorium.v1.DType\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\r\n\x05scale\x18\x04 \x01(\x02\"?\n\x0cSparseVector\x12\x0f\n\x07indices\x18\x01 \x01(\x0c\x12\x0e\n\x06values\x18\x02 \x01(\x0c\x12\x0e\n\x06tokens\x18\x03 \x03(\t\"w\n\x0bMultiVector\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\"\n\x05\x64type\x18\x02 \x01(\x0e\x32\x13.sensorium.v1.DType\x12\x11\n\tdimension\x18\x03 \x01(\x05\x12\x14\n\x0cvector_count\x18\x04 \x01(\x05\x12\r\n\x05scale\x18\x05 \x01(\x02\"\x86\x01\n\tEmbedding\x12#\n\x05\x64\x65nse\x18\x01 \x01(\x0b\x32\x14.sensorium.v1.Vector\x12*\n\x06sparse\x18\x02 \x01(\x0b\x32\x1a.sensorium.v1.SparseVector\x12(\n\x05multi\x18\x03 \x01(\x0b\x32\x19.sensorium.v1.MultiVector\"\\\n\x05Usage\x12\x13\n\x0btoken_count\x18\x01 \x01(\x03\x12/\n\nmodalities\x18\x02 \x03(\x0b\x32\x1b.sensorium.v1.ModalityUsage\x12\r\n\x05total\x18\x03 \x01(\x01\"Z\n\rModalityUsage\x12(\n\x08modality\x18\x01 \x01(\x0e\x32\x16.sensorium.v1.Modality\x12\x0f\n\x07measure\x18\x02 \x01(\x01\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"m\n\x07Timings\x12\x10\n\x08queue_ms\x18\x01 \x01(\x01\x12\x15\n\rpreprocess_ms\x18\x02 \x01(\x01\x12\x14\n\x0cinference_ms\x18\x03 \x01(\x01\x12\x11\n\tsearch_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\"\xdc\x01\n\x0e\x41ttributeValue\x12\x16\n\x0cstring_value\x18\x01 \x01(\tH\x00\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x04 \x01(\x08H\x00\x12\x30\n\ntime_value\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x35\n\x11string_list_value\x18\x06 \x01(\x0b\x32\x18.sensorium.v1.StringListH\x00\x42\x06\n\x04kind\"\x1c\n\nStringList\x12\x0e\n\x06values\x18\x01 \x03(\t*s\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x11\n\rMODALITY_TEXT\x10\x01\x12\x12\n\x0eMODALITY_IMAGE\x10\x02\x12\x12\n\x0eMODALITY_AUDIO\x10\x03\x12\x12\n\x0eMODALITY_VIDEO\x10\x04*k\n\x05\x44Type\x12\x16\n\x12\x44_TYPE_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44_TYPE_FLOAT32\x10\x01\x12\x12\n\x0e\x44_TYPE_FLOAT16\x10\x02\x12\x0f\n\x0b\x44_TYPE_INT8\x10\x03\x12\x11\n\rD_TYPE_BINARY\x10\x04*Y\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x11\n\rMETRIC_COSINE\x10\x01\x12\x0e\n\nMETRIC_DOT\x10\x02\x12\x14\n\x10METRIC_EUCLIDEAN\x10\x03*Q\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x18\n\x14PRIORITY_INTERACTIVE\x10\x01\x12\x11\n\rPRIORITY_BULK\x10\x02*S\n\nTruncation\x12\x1a\n\x16TRUNCATION_UNSPECIFIED\x10\x00\x12\x12\n\x0eTRUNCATION_END\x10\x01\x12\x15\n\x11TRUNCATION_REFUSE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sensorium.v1.types_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODALITY']._serialized_start=1317
-  _globals['_MODALITY']._serialized_end=1432
-  _globals['_DTYPE']._serialized_start=1434
-  _globals['_DTYPE']._serialized_end=1541
-  _globals['_METRIC']._serialized_start=1543
-  _globals['_METRIC']._serialized_end=1632
-  _globals['_PRIORITY']._serialized_start=1634
-  _globals['_PRIORITY']._serialized_end=1715
-  _globals['_TRUNCATION']._serialized_start=1717
-  _globals['_TRUNCATION']._serialized_end=1800
+  _globals['_MODALITY']._serialized_start=1387
+  _globals['_MODALITY']._serialized_end=1502
+  _globals['_DTYPE']._serialized_start=1504
+  _globals['_DTYPE']._serialized_end=1611
+  _globals['_METRIC']._serialized_start=1613
+  _globals['_METRIC']._serialized_end=1702
+  _globals['_PRIORITY']._serialized_start=1704
+  _globals['_PRIORITY']._serialized_end=1785
+  _globals['_TRUNCATION']._serialized_start=1787
+  _globals['_TRUNCATION']._serialized_end=1870
   _globals['_CONTENT']._serialized_start=75
   _globals['_CONTENT']._serialized_end=119
   _globals['_PART']._serialized_start=122
-  _globals['_PART']._serialized_end=298
-  _globals['_MEDIA']._serialized_start=300
-  _globals['_MEDIA']._serialized_end=348
-  _globals['_VECTOR']._serialized_start=350
-  _globals['_VECTOR']._serialized_end=442
-  _globals['_SPARSEVECTOR']._serialized_start=444
-  _globals['_SPARSEVECTOR']._serialized_end=507
-  _globals['_MULTIVECTOR']._serialized_start=509
-  _globals['_MULTIVECTOR']._serialized_end=628
-  _globals['_EMBEDDING']._serialized_start=631
-  _globals['_EMBEDDING']._serialized_end=765
-  _globals['_USAGE']._serialized_start=767
-  _globals['_USAGE']._serialized_end=859
-  _globals['_MODALITYUSAGE']._serialized_start=861
-  _globals['_MODALITYUSAGE']._serialized_end=951
-  _globals['_TIMINGS']._serialized_start=953
-  _globals['_TIMINGS']._serialized_end=1062
-  _globals['_ATTRIBUTEVALUE']._serialized_start=1065
-  _globals['_ATTRIBUTEVALUE']._serialized_end=1285
-  _globals['_STRINGLIST']._serialized_start=1287
-  _globals['_STRINGLIST']._serialized_end=1315
+  _globals['_PART']._serialized_end=343
+  _globals['_TOKENIDS']._serialized_start=345
+  _globals['_TOKENIDS']._serialized_end=368
+  _globals['_MEDIA']._serialized_start=370
+  _globals['_MEDIA']._serialized_end=418
+  _globals['_VECTOR']._serialized_start=420
+  _globals['_VECTOR']._serialized_end=512
+  _globals['_SPARSEVECTOR']._serialized_start=514
+  _globals['_SPARSEVECTOR']._serialized_end=577
+  _globals['_MULTIVECTOR']._serialized_start=579
+  _globals['_MULTIVECTOR']._serialized_end=698
+  _globals['_EMBEDDING']._serialized_start=701
+  _globals['_EMBEDDING']._serialized_end=835
+  _globals['_USAGE']._serialized_start=837
+  _globals['_USAGE']._serialized_end=929
+  _globals['_MODALITYUSAGE']._serialized_start=931
+  _globals['_MODALITYUSAGE']._serialized_end=1021
+  _globals['_TIMINGS']._serialized_start=1023
+  _globals['_TIMINGS']._serialized_end=1132
+  _globals['_ATTRIBUTEVALUE']._serialized_start=1135
+  _globals['_ATTRIBUTEVALUE']._serialized_end=1355
+  _globals['_STRINGLIST']._serialized_start=1357
+  _globals['_STRINGLIST']._serialized_end=1385
 # @@protoc_insertion_point(module_scope)

@@ -70,13 +70,6 @@ async def test_langchain_embeds_documents_and_a_query(served: Front) -> None:
         assert np.array_equal(np.float32(await in_thread(chain.embed_query, "one")), np.float32(vectors[0]))
 
 
-@pytest.mark.parametrize("tokens", [[1, 2, 3], [[1, 2], [3]]])
-async def test_token_ids_are_refused_with_what_to_do_instead(served: Front, tokens: Any) -> None:
-    with client(served) as sdk, pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length") as caught:
-        await in_thread(sdk.embeddings.create, model="omni", input=tokens)
-    assert caught.value.param == "input[0]"
-
-
 async def test_models_are_listed_with_their_aliases_and_found_by_name(served: Front) -> None:
     with client(served) as sdk:
         assert [each.id for each in await in_thread(lambda: list(sdk.models.list()))] == [

@@ -9,7 +9,7 @@ from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model.content import Modality
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.model.vector import Metric
-from sensorium.triton.card import Prompts, read_card, tokenizer_path
+from sensorium.triton.card import Prompts, read_card, tokenizer_path, vocabulary_path
 from sensorium.triton.manifest import read_manifest
 
 REPOSITORY = Path(__file__).parents[3] / "model_repository"
@@ -124,6 +124,18 @@ def test_a_prompt_goes_before_its_role_alone() -> None:
         ("slope = ", "slope = -", "calibration.text.slope"),
         ("intercept = ", "intercept = nan # ", "calibration.text.intercept"),
         ('tokenizer = "tokenizer.json"', 'tokenizer = "vocab.txt"', "towers.text.tokenizer"),
+        ("[calibration", "[towers.text.vocabulary]\nname = ''\n[calibration", "towers.text.vocabulary.name"),
+        (
+            "[calibration",
+            "[towers.text.vocabulary]\nname = 'bpe'\ntokenizer = 'bpe.json'\n[calibration",
+            "towers.text.vocabulary",
+        ),
+        (
+            "[calibration",
+            f"[towers.text.vocabulary]\nname = 'bpe'\ntokenizer = 'bpe.json'\n"
+            f"tokenizer_sha256 = '{'0' * 64}'\n[calibration",
+            "towers.text.vocabulary.tokenizer",
+        ),
     ],
 )
 def test_a_wrong_field_is_named_with_its_file(tmp_path: Path, old: str, new: str, field: str) -> None:
@@ -157,6 +169,15 @@ seconds = 5
     )
     assert card.towers.audio
     assert card.towers.audio.sample_count == 80_000
+
+
+def test_a_card_may_name_the_vocabulary_whose_token_ids_it_takes(tmp_path: Path) -> None:
+    named = "[towers.text.vocabulary]\nname = 'bert-base-uncased'\n\n[calibration"
+    card = read_card(changed(tmp_path, "[calibration", named), MODEL)
+    assert card.info(ModelState.READY).vocabulary == "bert-base-uncased"
+    assert card.towers.text
+    assert vocabulary_path(tmp_path, card, card.towers.text) == tokenizer_path(tmp_path, card, card.towers.text)
+    assert all(read_card(REPOSITORY, model).info(ModelState.READY).vocabulary == "" for model in MODELS)
 
 
 def test_an_unknown_model_is_not_found() -> None:

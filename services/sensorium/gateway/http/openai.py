@@ -1,8 +1,8 @@
 """The OpenAI family: embeddings and models, with what clients of Infinity and Jina send to the same paths."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 
 from msgspec import Meta
 
@@ -15,7 +15,7 @@ from sensorium.gateway.http.parts import from_base64, media_part
 from sensorium.gateway.http.payload import read_json, to_json
 from sensorium.gateway.http.tokens import TokenCredentials
 from sensorium.gateway.http.vectors import Numbers, base64_floats, floats, shifted_signs, signs
-from sensorium.model.content import Content, Media, Modality, Part
+from sensorium.model.content import Content, Media, Modality, Part, TokenIds
 from sensorium.model.embedding import Embedding, EmbedOptions, EmbedRole, ModelInfo, Truncation
 
 PREFIXES = ("/v1", "/compatible-mode/v1")
@@ -37,7 +37,7 @@ _FORMS: Mapping[str, Callable[[Embedding], Numbers | str]] = {
 class EmbeddingsBody:
     """What is posted to `/embeddings`; `modality` is Infinity's, all from `task` on Jina's."""
 
-    input: Annotated[Input, Meta(description="A text, texts, or documents such as `{image: URL or base64}`.")]
+    input: Annotated[Input, Meta(description="Texts, their token ids, or documents such as `{image: URL or base64}`.")]
     model: Annotated[str, Meta(description="Empty means the default.")] = ""
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: Annotated[int, Meta(ge=0)] | None = None
@@ -145,11 +145,16 @@ def _operations(answers: OpenAi) -> tuple[Operation, ...]:
 
 
 def _contents(body: EmbeddingsBody, modality: Modality) -> list[Placed]:
-    given = [body.input] if isinstance(body.input, str) else body.input
+    given = [body.input] if isinstance(body.input, str) or _is_ids(body.input) else body.input
     return [
         Placed(Content(_parts(each, modality, f"input[{index}]")), f"input[{index}]")
         for index, each in enumerate(given)
     ]
+
+
+def _is_ids(given: Sequence[object]) -> TypeGuard[list[int]]:
+    """Return whether an input is one text as token ids."""
+    return bool(given) and all(isinstance(each, int) for each in given)
 
 
 def _parts(given: str | int | list[int] | Document, modality: Modality, place: str) -> tuple[Part, ...]:
@@ -160,12 +165,17 @@ def _parts(given: str | int | list[int] | Document, modality: Modality, place: s
             return (media_part(modality, given, place),)
         case dict():
             return _document_parts(given, place)
+        case list() if modality is Modality.TEXT:
+            return (Part(Modality.TEXT, _token_ids(given, place)),)
         case _:
-            raise InvalidArgument(
-                f"{place}: no model here takes token ids: send texts (LangChain: check_embedding_ctx_length=False)",
-                reason=Reason.OPTION_UNSUPPORTED,
-                field=place,
-            )
+            raise InvalidArgument(f"{place}: token ids stand for texts alone, all in lists of their own", field=place)
+
+
+def _token_ids(ids: list[int], place: str) -> TokenIds:
+    try:
+        return TokenIds(tuple(ids))
+    except InvalidArgument as error:
+        raise InvalidArgument(f"{place}: {error.message}", field=place) from None
 
 
 def _document_parts(document: Document, place: str) -> tuple[Part, ...]:
@@ -214,6 +224,7 @@ def _model(info: ModelInfo) -> dict[str, object]:
         "stats": {},
         "capabilities": ["embed", *(f"{modality}_embed" for modality in info.modalities if modality != "text")],
         "dimension": info.dimension,
+        "vocabulary": info.vocabulary,
     }
 
 

@@ -3,17 +3,29 @@
 The published limiters refuse what does not fit and remember nothing of it, so they cannot charge afterwards.
 """
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sensorium.errors import Reason, ResourceExhausted
 from sensorium.model.key import KeySpec
 
 Clock = Callable[[], float]
 
+ALONE = math.inf  # The share of a gateway that shares with nobody.
+
 
 class Bucket:
     """Holds up to a minute's worth, filled evenly.
+
+    Several gateways may draw on it (gateway/rates): each knows what the others took as of the last time that they told
+    each other, and until the next it takes no more than its share, or else one request.
+
+    Attributes:
+        per_minute: How much comes in a minute.
+        untold: What was taken here and the other gateways do not know of.
+        share: What may be taken here before they know.
+        share_seconds: How long that may last.
 
     Args:
         per_minute: How much comes in a minute, and the most that it holds.
@@ -21,6 +33,10 @@ class Bucket:
     """
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
+        self.per_minute = per_minute
+        self.untold = 0.0
+        self.share = ALONE
+        self.share_seconds = 0.0
         self._most = float(per_minute)
         self._per_second = per_minute / 60
         self._clock = clock
@@ -32,11 +48,19 @@ class Bucket:
         now = self._clock()
         self._level = min(self._most, self._level + (now - self._filled) * self._per_second)
         self._filled = now
-        return max(0.0, min(amount, self._most) - self._level) / self._per_second
+        missing = max(0.0, min(amount, self._most) - self._level) / self._per_second
+        return missing or (self.share_seconds if self.untold and self.untold + amount > self.share else 0.0)
 
     def take(self, amount: float) -> None:
         """Take `amount`, be it there or not."""
         self._level -= amount
+        self.untold += amount
+
+    def settle(self, told: float, level: float) -> None:
+        """Go on from the level that all gateways share, which knows of `told` of what was taken here."""
+        self.untold -= told
+        self._level = level - self.untold
+        self._filled = self._clock()
 
 
 class Meter:
@@ -51,6 +75,12 @@ class Meter:
         self._spec = spec
         self._requests = Bucket(spec.requests_per_minute, clock) if spec.requests_per_minute else None
         self._tokens = Bucket(spec.tokens_per_minute, clock) if spec.tokens_per_minute else None
+
+    @property
+    def buckets(self) -> Mapping[str, Bucket]:
+        """The buckets by unit."""
+        each = {"requests": self._requests, "tokens": self._tokens}
+        return {unit: bucket for unit, bucket in each.items() if bucket}
 
     def request(self, count: int) -> None:
         """Take `count` requests.

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,6 +98,10 @@ class KeyRing:
             raise Unauthenticated(f"the key {held.key.id} is {state}")
         if not any(each.generation == held.generation and _lasts(each, now) for each in known):
             raise Unauthenticated(f"the key {held.key.id} has another secret now")
+
+    def meters(self) -> Sequence[tuple[str, Meter]]:
+        """Return what every key has left, by its id."""
+        return [(key_id, known[0].meter) for key_id, known in self._held.items()]
 
     def read(self) -> bool:
         """Bring the ring level with the store, and return whether that changed; what was used up stays so. Blocks."""

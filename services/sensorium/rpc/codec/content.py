@@ -5,7 +5,7 @@ content refuses for that item alone, with all else that can be wrong with it.
 """
 
 from sensorium.errors import InvalidArgument, Reason
-from sensorium.model.content import Content, Media, Modality, Part
+from sensorium.model.content import Content, Media, Modality, Part, TokenIds
 from sensorium.v1 import types_pb2
 
 _MODALITIES = {each.value: each for each in Modality}
@@ -34,6 +34,8 @@ def part_from_proto(part: types_pb2.Part) -> Part:
     kind = part.WhichOneof("kind")
     if kind == "text" or kind is None:
         return Part(Modality.TEXT, part.text, weight)
+    if kind == "token_ids":
+        return Part(Modality.TEXT, TokenIds(tuple(part.token_ids.ids)), weight)
     return Part(_MODALITIES[kind], media_from_proto(getattr(part, kind)), weight)
 
 
@@ -45,6 +47,9 @@ def part_to_proto(part: Part) -> types_pb2.Part:
     match part.body:
         case str(text):
             message.text = text
+        case TokenIds(ids):
+            message.token_ids.ids.extend(ids)
+            message.token_ids.SetInParent()
         case Media() as media:
             getattr(message, part.modality.value).CopyFrom(media_to_proto(media))
     return message

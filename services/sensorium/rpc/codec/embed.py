@@ -140,6 +140,7 @@ def model_to_proto(info: ModelInfo, workspace: str) -> pb.Model:
         media_calibrations=[
             _calibration_to_proto(each) for each in info.calibrations if each.modality is not Modality.TEXT
         ],
+        vocabulary=info.vocabulary,
     )
 
 
@@ -166,6 +167,7 @@ def model_from_proto(model: pb.Model) -> ModelInfo:
             _calibration_from_proto(each)
             for each in ([model.calibration] if model.HasField("calibration") else []) + list(model.media_calibrations)
         ),
+        vocabulary=model.vocabulary,
     )
 
 
