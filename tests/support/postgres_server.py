@@ -26,11 +26,11 @@ class PostgresServer:
 
     uri: str
 
-    def database(self, sorted_by: str = "C") -> str:
-        """Return the URL of a new database whose texts are sorted by this locale."""
+    def database(self) -> str:
+        """Return the URL of a new database."""
         name = f"test_{uuid.uuid4().hex}"
         with psycopg.connect(self.uri, autocommit=True) as server:
-            server.execute(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE '{sorted_by}' LC_CTYPE '{sorted_by}'")
+            server.execute(f"CREATE DATABASE {name} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
         url = make_url(self.uri).set(drivername=DRIVER, database=name)
         return url.render_as_string(hide_password=False)
 

@@ -13,7 +13,6 @@ from sensorium.dataset.dataset_service import DatasetService
 from sensorium.dataset.file_batches import FileBatchService
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
-from sensorium.dataset.jobs import job_lease
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
 from sensorium.dataset.jobs.export_import import ExportImport
 from sensorium.dataset.jobs.export_work import Exporting
@@ -85,7 +84,6 @@ async def embedded_datasets(
         queue_rows=settings.queue_writes,
     )
     async with store, model_opener(settings) as models:
-        await store.write(lambda sql: job_lease.forget(sql, place.executor.name))
         connections, signals = ConnectionService(store, vault, models, settings), Signals()
         sources = ModelSources(connections, models, neighbours)
         finder = FileFinder(BitmapLibrary(settings.max_bitmap_files))
@@ -115,6 +113,7 @@ async def embedded_datasets(
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
         )
+        await engine.begin()
         async with (
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),

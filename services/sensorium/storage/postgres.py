@@ -16,6 +16,8 @@ from sensorium.errors import FailedPrecondition, InvalidArgument
 DRIVER = "postgresql+psycopg"
 # A process that stops within a transaction is cut off, so that the others can write.
 WRITER_OPTIONS = "-c lock_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# Locales whose order is that of UTF-8's bytes, as all of PostgreSQL's own provider are.
+BYTEWISE = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8"})
 _WRITE = "write"
 _DISK_FULL = "53100"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
@@ -128,9 +130,9 @@ def _check_sorting(engine: Engine, place: str) -> None:
     sorting = text("SELECT datlocprovider, datcollate FROM pg_database WHERE datname = current_database()")
     with engine.connect() as connection:
         provider, collation = connection.execute(sorting).one()
-    if provider != "b" and collation not in {"C", "POSIX", "C.UTF-8", "C.utf8"}:
+    if provider != "b" and (provider != "c" or collation not in BYTEWISE):
         raise FailedPrecondition(
-            f"{place} sorts texts by {collation}, not by their bytes: CREATE DATABASE … TEMPLATE template0 "
+            f"{place} sorts texts by a language, not by their bytes: CREATE DATABASE … TEMPLATE template0 "
             "LC_COLLATE 'C' LC_CTYPE 'C' makes one that does",
             metadata={"file": place},
         )

@@ -134,6 +134,15 @@ class JobEngine:
         self._lease_seconds = lease_seconds
         self._retry_seconds = retry_seconds
 
+    async def begin(self) -> None:
+        """Take back what a process of this name had leased before it died."""
+
+        def forget(sql: Connection) -> None:
+            job_lease.forget(sql, self._worker)
+            ledger.forget_worker(sql, self._worker)
+
+        await self._store.write(forget)
+
     async def advance(self, identifier: str, run: int) -> bool:
         """Do one step of a run of a job; return whether there is more to do."""
         try:
@@ -253,7 +262,9 @@ class JobEngine:
             return error
 
     async def _batch_done(self, row: Row[Any], work: FileWork) -> int:
-        claim = await self._store.write(lambda sql: ledger.claim(sql, row.key, self._batch, self._lease_seconds))
+        claim = await self._store.write(
+            lambda sql: ledger.claim(sql, row.key, self._worker, self._batch, self._lease_seconds)
+        )
         if not claim.files:
             return 0
         try:

@@ -53,9 +53,9 @@ def clear(sql: Connection, job: int) -> None:
     job_rows.change(sql, job, total=0, succeeded=0, failed=0, skipped=0)
 
 
-def claim(sql: Connection, job: int, size: int, seconds: float) -> Claim:
+def claim(sql: Connection, job: int, worker: str, size: int, seconds: float) -> Claim:
     """Lease up to `size` files that wait, or whose lease has run out."""
-    now, lease = lease_clock.now(sql), uuid.uuid4().hex
+    now, lease = lease_clock.now(sql), f"{worker}/{uuid.uuid4().hex}"
     free = or_(job_files.c.state == PENDING, and_(job_files.c.state == RUNNING, job_files.c.lease_until <= now))
     # What another transaction is about to change is left to it, and none waits.
     wanted = select(job_files.c.uri).where(job_files.c.job == job, free).limit(size).with_for_update(skip_locked=True)
@@ -78,6 +78,14 @@ def held(sql: Connection, job: int, lease: str) -> set[int]:
     """Return the keys of the files that a lease still holds."""
     mine = (job_files.c.job == job) & (job_files.c.lease == lease) & (job_files.c.state == RUNNING)
     return set(sql.execute(select(job_files.c.file).where(mine)).scalars())
+
+
+def forget_worker(sql: Connection, worker: str) -> None:
+    """Let the files wait again that a worker of this name had leased before it died."""
+    unfinished = select(jobs.c.key).where(jobs.c.state.in_(job_rows.UNFINISHED))
+    its = job_files.c.lease.startswith(f"{worker}/", autoescape=True) & (job_files.c.state == RUNNING)
+    mine = job_files.c.job.in_(unfinished) & its
+    sql.execute(update(job_files).where(mine).values(state=PENDING, lease="", lease_until=0))
 
 
 def release(sql: Connection, job: int, lease: str) -> None:
