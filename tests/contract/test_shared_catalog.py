@@ -20,7 +20,7 @@ from sensorium.dataset.tables import job_files, taggings
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import FailedPrecondition, InvalidArgument, Reason, Unavailable
 from sensorium.model.dataset_file import FileSelection, TagEdit
-from sensorium.model.dataset_job import ImportWork, IndexWork, Job, JobSpec, JobState, TagWork, Work
+from sensorium.model.dataset_job import ImportWork, IndexWork, Job, JobFileState, JobSpec, JobState, TagWork, Work
 from sensorium.model.document import DocumentView
 from sensorium.model.names import CollectionName, TagDefinitionName
 from sensorium.model.tagging import TagDefinitionSpec, TagRequest, TagResponse, TagSpec
@@ -158,6 +158,24 @@ async def test_an_edit_in_one_reaches_the_search_documents_through_either(roles:
             [found] = await one.memory.searcher.get_documents(version.collection, [file.name.id], DocumentView())
             tags = found.tags  # type: ignore[union-attr]
             await asyncio.sleep(0.05)
+
+
+async def test_a_role_that_ends_leaves_its_files_to_the_others_at_once(url: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("a")
+    async with role(url, tmp_path, "one") as one:
+        await one.ports.datasets.create_dataset(NAME, in_folder(tmp_path / "data"))
+        await one.ended(await one.begin(ImportWork()))
+        gate = Gate(one.memory)
+        job = await one.begin(TagWork(LETTERS))
+        await gate.reached.wait()
+    engine = create_engine(url)
+    with engine.connect() as sql:
+        left = sql.execute(select(job_files.c.state, job_files.c.lease)).all()
+    engine.dispose()
+    assert left == [(JobFileState.PENDING.value, "")]
+    async with role(url, tmp_path, "two") as two:
+        assert counts(await two.ended(job)) == (JobState.SUCCEEDED, 1, 0, 0)
 
 
 # --- Leases ---------------------------------------------------------------------------------------------------------

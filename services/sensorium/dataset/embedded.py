@@ -113,7 +113,7 @@ async def embedded_datasets(
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
         )
-        await engine.begin()
+        await engine.forget_leases()
         async with (
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),
@@ -140,6 +140,7 @@ async def embedded_datasets(
                 ),
                 FileBatchService(store, settings, opened),
             )
+        await engine.forget_leases()
 
 
 def _place(data_dir: Path, settings: DatasetSettings) -> _Place:

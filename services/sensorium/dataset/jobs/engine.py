@@ -134,8 +134,8 @@ class JobEngine:
         self._lease_seconds = lease_seconds
         self._retry_seconds = retry_seconds
 
-    async def begin(self) -> None:
-        """Take back what a process of this name had leased before it died."""
+    async def forget_leases(self) -> None:
+        """Let everybody take what this process has leased, or one of its name that died; to be called while it rests."""
 
         def forget(sql: Connection) -> None:
             job_lease.forget(sql, self._worker)
@@ -207,13 +207,19 @@ class JobEngine:
             await self._signals.changed(row.id, LOOK_SECONDS)
             return True
         try:
-            held = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
-            if held is None or held.run != row.run or held.state != JobState.RUNNING:
-                return False
-            async with self._renewed(lambda sql: job_lease.renew(sql, row.key, lease, self._lease_seconds)):
-                return await work(held)
-        finally:
+            more = await self._held(row, lease, work)
+        except Exception:
             await self._store.write(lambda sql: job_lease.give_back(sql, row.key, lease))
+            raise
+        await self._store.write(lambda sql: job_lease.give_back(sql, row.key, lease))
+        return more
+
+    async def _held(self, row: Row[Any], lease: str, work: Callable[[Row[Any]], Awaitable[bool]]) -> bool:
+        held = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
+        if held is None or held.run != row.run or held.state != JobState.RUNNING:
+            return False
+        async with self._renewed(lambda sql: job_lease.renew(sql, row.key, lease, self._lease_seconds)):
+            return await work(held)
 
     async def _scan(self, row: Row[Any], scan: Scan) -> bool:
         await self._patiently(lambda: scan.scan(row, lambda: self._checkpoint(row)))
