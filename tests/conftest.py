@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from key_ring import Keys, ring_over
+from postgres_server import PostgresServer, postgres_server
 
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
 
@@ -16,3 +17,9 @@ def keys(tmp_path: Path) -> Iterator[Keys]:
         made = ring_over(gateway, file)
         with made.cli:
             yield made
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server

@@ -248,6 +248,19 @@ class DatasetSettings(Section):
     """The dataset service."""
 
     target: str = Field("", description="Address of a remote dataset service; empty runs it in this process.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgresql+psycopg://user:password@host/database` keeps the catalog there, for several dataset "
+        "roles to share; empty keeps it in SQLite.",
+    )
+    worker: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,63}$",
+        description="Name of this role among those that share a catalog; empty takes the name of the host.",
+    )
+    key_file: Path | None = Field(
+        None, description="The key of secrets, the same for all that share a catalog; unset: of the data directory."
+    )
     roots: tuple[Path, ...] = Field((), description="Folders that local connections and `file:` URIs may be in.")
     export_roots: tuple[Path, ...] = Field((), description="Folders that exports may write in; apart from the above.")
     max_logical_files: int = Field(3_000_000, description="Files of one export to a logical version.")
@@ -277,7 +290,9 @@ class DatasetSettings(Section):
     level_seconds: float = Field(
         2, ge=0, description="How long a search waits for the search documents to follow the catalog."
     )
-    job_concurrency: int = Field(2, ge=1, le=64, description="Batches of a job at work at once, unless it says else.")
+    job_concurrency: int = Field(
+        2, ge=1, le=64, description="Batches of a job at work at once in each role, unless it says else."
+    )
     retry_seconds: tuple[float, ...] = Field(
         (0.5, 2.0, 8.0), description="Waits before a job repeats what failed because a service was away."
     )

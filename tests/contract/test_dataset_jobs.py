@@ -1,4 +1,4 @@
-"""Jobs do the same over gRPC as in this process: they import, tag, revert and index files, once each."""
+"""Jobs do the same over gRPC as here, and on PostgreSQL as on SQLite: import, tag, revert and index, once each."""
 
 import asyncio
 import os
@@ -10,6 +10,7 @@ import pytest
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
 from memory_mesh import MemoryMesh
 from PIL import Image
+from pydantic import SecretStr
 from served_mesh import served
 
 from sensorium.dataset.client import REPEATABLE, dataset_clients
@@ -81,15 +82,16 @@ def counts(job: Job) -> tuple[JobState, int, int, int]:
     return job.state, job.succeeded_count, job.failed_count, job.skipped_count
 
 
-@pytest.fixture(params=["local", "remote"])
+@pytest.fixture(params=["local", "remote", "postgres"])
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     memory, folder = MemoryMesh(), tmp_path / "data"
     folder.mkdir()
-    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
+    url = request.getfixturevalue("postgres").database() if request.param == "postgres" else ""
+    settings = DatasetSettings(database_url=SecretStr(url), roots=(tmp_path,), retry_seconds=())
     await memory.tagger.create_definition(LETTERS, VERSION_OF_TWO)
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
-        if request.param == "local":
+        if request.param != "remote":
             yield World(service, memory, folder)
             return
         async with (

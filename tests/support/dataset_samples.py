@@ -7,7 +7,7 @@ from typing import Self
 
 from memory_mesh import MemoryMesh
 
-from sensorium.dataset.jobs.runner import Advance
+from sensorium.dataset.jobs.runner import Advance, Executor
 from sensorium.dataset.neighbours import Neighbours
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
@@ -53,7 +53,7 @@ def around(memory: MemoryMesh, store: Searcher, tagger: Tagger) -> Neighbours:
 class TaskRunner:
     """Steps jobs in tasks of this process, and forgets them with it."""
 
-    def __init__(self, _data_dir: Path, advance: Advance) -> None:
+    def __init__(self, _executor: Executor, advance: Advance) -> None:
         self._advance = advance
         self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
 

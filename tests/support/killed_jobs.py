@@ -17,7 +17,8 @@ from pathlib import Path
 
 from mesh_process import ROOT, MeshProcess
 
-from sensorium.dataset.jobs.workflows import EXECUTOR, VERSION
+from sensorium.dataset.embedded import ONLY_WORKER
+from sensorium.dataset.jobs.workflows import VERSION
 
 CHUNK = 1 << 20
 WORKER = ROOT / "tests" / "support" / "dataset_worker.py"
@@ -152,7 +153,7 @@ class KilledJobs:
             assert sorted(documents) == sorted(ids)
         with sqlite3.connect(self.folder / "state" / "jobs.sqlite3") as workflows:
             pinned = workflows.execute("SELECT DISTINCT executor_id, application_version FROM workflow_status")
-            assert pinned.fetchall() == [(EXECUTOR, VERSION)]
+            assert pinned.fetchall() == [(ONLY_WORKER, VERSION)]
         assert sorted(self.exported()) == sorted(ids)
 
     def exported(self) -> list[str]:

@@ -1,8 +1,10 @@
-"""Puts the dataset service together: its catalog in one SQLite file of the data directory, its jobs in another."""
+"""Puts the dataset service together: its catalog and its jobs in SQLite, or in a PostgreSQL that several share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from sensorium.dataset.bitmaps.library import BitmapLibrary
@@ -18,9 +20,10 @@ from sensorium.dataset.jobs.exporting import StorageExport
 from sensorium.dataset.jobs.filling import LogicalExport
 from sensorium.dataset.jobs.importing import FileImport
 from sensorium.dataset.jobs.indexing import Indexing
+from sensorium.dataset.jobs.joining import Joining
 from sensorium.dataset.jobs.reconciling import Reconciling
 from sensorium.dataset.jobs.reverting import Reverting
-from sensorium.dataset.jobs.runner import Advance, DurableRunner, Runner
+from sensorium.dataset.jobs.runner import Advance, DurableRunner, Executor, Runner
 from sensorium.dataset.jobs.service import JobService
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.tagging import Tagging
@@ -30,40 +33,55 @@ from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
-from sensorium.dataset.vault import opened_vault
+from sensorium.dataset.vault import KEY_FILE, opened_vault
 from sensorium.dataset.version_copies import VersionCopies
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.settings import DatasetSettings
+from sensorium.storage.database import Database
+from sensorium.storage.postgres import Postgres
+from sensorium.storage.sqlite_file import SqliteFile
 from sensorium.storage.store import Store
 
 STORE_FILE = "dataset.sqlite3"
+JOBS_FILE = "jobs.sqlite3"
+ONLY_WORKER = "dataset"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-OpenRunner = Callable[[Path, Advance], AbstractAsyncContextManager[Runner]]
+OpenRunner = Callable[[Executor, Advance], AbstractAsyncContextManager[Runner]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the catalog is, which process this is there, and whether there are others."""
+
+    database: Database
+    executor: Executor
+    is_shared: bool
 
 
 @asynccontextmanager
 async def embedded_datasets(
     data_dir: Path, settings: DatasetSettings, neighbours: Neighbours, runner: OpenRunner = DurableRunner
 ) -> AsyncIterator[DatasetPorts]:
-    """Give a dataset service that keeps its catalog in `dataset.sqlite3` of `data_dir`, which is made when missing.
+    """Give a dataset service that keeps its catalog in `dataset.sqlite3` of `data_dir`, or where the settings say.
 
-    Jobs that had not ended when the last process did go on.
+    Jobs that had not ended when the last process did go on; those of other processes on the same catalog are shared.
 
     Raises:
-        FailedPrecondition: FILE_UNUSABLE: another process works on it, a later release wrote it, or the key of its
-            secrets cannot be used.
+        FailedPrecondition: FILE_UNUSABLE: another process works on it or has this one's name, a later release wrote it,
+            or the key of its secrets cannot be used.
         DataLoss: The store is damaged.
+        Unavailable: The database does not answer.
     """
-    vault = opened_vault(data_dir)
+    vault = opened_vault(settings.key_file or data_dir / KEY_FILE)
+    place = _place(data_dir, settings)
     store = Store(
         "dataset",
-        data_dir / STORE_FILE,
+        place.database,
         MIGRATIONS,
         threads=settings.read_threads,
         queue_reads=settings.queue_reads,
         queue_rows=settings.queue_writes,
-        min_free_bytes=settings.min_free_bytes,
     )
     async with store, model_opener(settings) as models:
         connections, signals = ConnectionService(store, vault, models, settings), Signals()
@@ -90,17 +108,22 @@ async def embedded_datasets(
             scans,
             works,
             signals,
+            worker=place.executor.name,
             batch=settings.job_batch,
             lease_seconds=settings.lease_seconds,
             retry_seconds=settings.retry_seconds,
         )
+        await engine.forget_leases()
         async with (
-            runner(data_dir, engine.advance) as running,
-            _following(Projector(store, neighbours.searcher, signals)),
+            runner(place.executor, engine.advance) as running,
+            _doing(Projector(store, neighbours.searcher, signals).follow()),
             VersionCopies(store, signals) as copies,
+            AsyncExitStack() as shared,
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
+            if place.is_shared:
+                await shared.enter_async_context(_doing(Joining(store, running).follow()))
             yield DatasetPorts(
                 DatasetService(store, settings, finder, copies),
                 connections,
@@ -117,11 +140,21 @@ async def embedded_datasets(
                 ),
                 FileBatchService(store, settings, opened),
             )
+        await engine.forget_leases()
+
+
+def _place(data_dir: Path, settings: DatasetSettings) -> _Place:
+    if url := settings.database_url.get_secret_value():
+        worker = settings.worker or socket.gethostname()
+        return _Place(Postgres(url, worker), Executor(url, worker), is_shared=True)
+    file = SqliteFile(data_dir / STORE_FILE, settings.min_free_bytes)
+    worker = settings.worker or ONLY_WORKER
+    return _Place(file, Executor(f"sqlite:///{data_dir / JOBS_FILE}", worker), is_shared=False)
 
 
 @asynccontextmanager
-async def _following(projector: Projector) -> AsyncIterator[None]:
-    task = asyncio.create_task(projector.follow())
+async def _doing(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
     try:
         yield
     finally:

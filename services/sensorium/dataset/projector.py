@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 
 from sensorium.dataset.documents import document_of
 from sensorium.dataset.jobs.signals import Signals
@@ -55,10 +55,17 @@ class Projector:
             await self._signals.changed(OUTBOX, IDLE_SECONDS)
 
     async def step(self) -> int:
-        """Send the first entries of one collection; return how many there were."""
-        first = await self._store.read(
-            lambda sql: sql.execute(select(outbox).order_by(outbox.c.seq).limit(BATCH)).all()
-        )
+        """Send the first entries of one collection; return how many there were.
+
+        Of all processes one does so at a time, or an older document could overtake a newer one.
+        """
+        if not await self._store.read(_first):
+            return 0
+        async with self._store.alone(OUTBOX) as alone:
+            return await self._send_first() if alone else 0
+
+    async def _send_first(self) -> int:
+        first = await self._store.read(_first)
         if not first:
             return 0
         name = first[0].collection
@@ -95,3 +102,7 @@ class Projector:
         )
         if documents:
             await self._searcher.upsert_documents(UpsertRequest(collection, documents))
+
+
+def _first(sql: Connection) -> Sequence[Row[Any]]:
+    return sql.execute(select(outbox).order_by(outbox.c.seq).limit(BATCH)).all()

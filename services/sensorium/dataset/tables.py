@@ -199,6 +199,9 @@ jobs = Table(
     Column("rate_start", Int64, nullable=False),
     Column("error", JSON, nullable=False),
     Column("logs", JSON, nullable=False),
+    # Who does what one worker alone may do of it, and until when.
+    Column("lease", String, nullable=False, server_default=""),
+    Column("lease_until", Int64, nullable=False, server_default="0"),
     Column("create_time", Int64, nullable=False),
     Column("start_time", Int64),
     Column("progress_time", Int64),

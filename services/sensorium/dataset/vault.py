@@ -48,15 +48,14 @@ class Vault:
         return texts
 
 
-def opened_vault(data_dir: Path) -> Vault:
-    """Return the vault of a data directory; its key is made when there is none, for its owner's eyes alone.
+def opened_vault(file: Path) -> Vault:
+    """Return the vault whose key is in `file`; it is made when there is none, for its owner's eyes alone.
 
     Raises:
         FailedPrecondition: FILE_UNUSABLE: the key cannot be read or made, is of another length, or others may read it.
     """
-    file = data_dir / KEY_FILE
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             _make_key(file)
         _check_mode(file)

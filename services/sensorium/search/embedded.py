@@ -10,6 +10,7 @@ from sensorium.search.service import SearchService
 from sensorium.search.snapshot_shelf import SnapshotShelf
 from sensorium.search.zvec_index import ZvecIndexes
 from sensorium.settings import SearchSettings
+from sensorium.storage.sqlite_file import SqliteFile
 from sensorium.storage.store import Store
 
 STORE_FILE = "search.sqlite3"
@@ -38,12 +39,11 @@ async def embedded_search(
     )
     store = Store(
         "search",
-        data_dir / STORE_FILE,
+        SqliteFile(data_dir / STORE_FILE, settings.min_free_bytes),
         MIGRATIONS,
         threads=settings.search_threads,
         queue_reads=settings.queue_searches,
         queue_rows=settings.queue_documents,
-        min_free_bytes=settings.min_free_bytes,
     )
     async with store:
         library = Library(store, chosen, flush_after=settings.flush_after, optimise_after=settings.optimize_after)

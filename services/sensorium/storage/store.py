@@ -1,7 +1,8 @@
-"""Holds the truth of a service: one SQLite file, one writer, several readers."""
+"""Holds the truth of a service: one database, one writer in a process, several readers."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -10,10 +11,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from sensorium.errors import DataLoss, Unavailable
-from sensorium.storage.engine import open_engine
+from sensorium.storage.database import Database
 from sensorium.storage.format import bring_up_to_date
-from sensorium.storage.owner import Ownership
-from sensorium.storage.space import Space, full
+from sensorium.storage.space import full
 from sensorium.storage.workers import Workers
 from sensorium.storage.write_lane import Terms
 from sensorium.storage.writer import Writer
@@ -27,28 +27,25 @@ class Store:
 
     Args:
         name: Whose it is, for threads and messages.
-        file: The SQLite file; made when it does not exist.
+        database: Where it is kept.
         migrations: The folder of the migrations that make its tables.
         threads: How many reads run at once.
         queue_reads: How many reads may wait; beyond it ResourceExhausted.
         queue_rows: How many rows may wait to be written, in each lane; beyond it ResourceExhausted.
-        min_free_bytes: What is kept free of the disk; beyond it ResourceExhausted.
     """
 
     def __init__(
         self,
         name: str,
-        file: Path,
+        database: Database,
         migrations: Path,
         *,
         threads: int,
         queue_reads: int,
         queue_rows: int,
-        min_free_bytes: int = 0,
     ) -> None:
         self._name = name
-        self._space = Space(file.parent, min_free_bytes)
-        self._file = file
+        self._database = database
         self._migrations = migrations
         self._threads = threads
         self._queue_reads = queue_reads
@@ -59,21 +56,22 @@ class Store:
         self._writer: Writer
 
     async def __aenter__(self) -> Self:
-        """Open the file and bring it to this release's format.
+        """Open the database and bring it to this release's format.
 
         Raises:
             FailedPrecondition: FILE_UNUSABLE: another process works on it, or a later release wrote it.
             DataLoss: It is damaged.
+            Unavailable: Its server does not answer.
         """
-        with ExitStack() as resources:
-            resources.enter_context(Ownership(self._file.with_suffix(".lock")))
-            writing = open_engine(self._file, begin="BEGIN IMMEDIATE", connections=1)
+        with self._explained(), ExitStack() as resources:
+            await asyncio.to_thread(resources.enter_context, self._database.owned())
+            writing = await asyncio.to_thread(self._database.writing)
             resources.callback(writing.dispose)
-            self._reading = open_engine(self._file, begin="BEGIN", connections=self._threads + INDEX_READERS)
+            self._reading = self._database.reading(self._threads + INDEX_READERS)
             resources.callback(self._reading.dispose)
             self._readers = Workers(self._name, self._threads, self._queue_reads)
             resources.callback(self._readers.close)
-            await self._readers.run(lambda: bring_up_to_date(writing, self._file, self._migrations))
+            await self._readers.run(lambda: bring_up_to_date(writing, self._database.place, self._migrations))
             self._writer = Writer(self._name, writing, self._queue_rows)
             self._resources = resources.pop_all()
         return self
@@ -101,9 +99,22 @@ class Store:
             DeadlineExceeded: The change would come too late, and was not begun.
         """
         if not (terms and terms.frees):
-            self._space.check()
+            self._database.check_space()
         with self._explained():
             return await self._writer.write(change, terms)
+
+    @asynccontextmanager
+    async def alone(self, task: str) -> AsyncIterator[bool]:
+        """Give whether no other process does `task` during the body; if one does, this one should not."""
+        held = ExitStack()
+        reserving = asyncio.create_task(
+            asyncio.to_thread(lambda: self._database.reserve(held.enter_context(self.snapshot()), task))
+        )
+        try:
+            yield await asyncio.shield(reserving)
+        finally:
+            await asyncio.gather(reserving, return_exceptions=True)
+            await asyncio.to_thread(held.close)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -116,8 +127,10 @@ class Store:
         try:
             yield
         except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
-            if getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL":
-                raise full(str(self._file)) from error
-            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": f"{self._name} store"}) from error
+            place = self._database.place
+            if self._database.is_full(error):
+                raise full(place) from error
+            raise Unavailable(f"{place}: {error.orig}", metadata={"backend": f"{self._name} store"}) from error
         except DatabaseError as error:
-            raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error
+            place = self._database.place
+            raise DataLoss(f"{place}: {error.orig}", metadata={"file": place}) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sensorium.ports import Embedder, SimilarityTagger
 from sensorium.settings import TagSettings
+from sensorium.storage.sqlite_file import SqliteFile
 from sensorium.storage.store import Store
 from sensorium.storage.workers import Workers
 from sensorium.tag.service import TagService
@@ -25,12 +26,11 @@ async def embedded_tagging(data_dir: Path, settings: TagSettings, embedder: Embe
     """
     store = Store(
         "tag",
-        data_dir / STORE_FILE,
+        SqliteFile(data_dir / STORE_FILE, settings.min_free_bytes),
         MIGRATIONS,
         threads=settings.read_threads,
         queue_reads=settings.queue_reads,
         queue_rows=settings.queue_writes,
-        min_free_bytes=settings.min_free_bytes,
     )
     async with store, TagService(store, embedder, settings) as service:
         yield service

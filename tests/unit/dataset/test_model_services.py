@@ -25,7 +25,7 @@ from sensorium.errors import (
     Unavailable,
 )
 from sensorium.model.connection import ConnectionKind, ConnectionModel, ConnectionSpec, ModelKind
-from sensorium.model.content import Content, Media, Modality, Part
+from sensorium.model.content import Content, Media, Modality, Part, TokenIds
 from sensorium.model.dataset_names import ConnectedModel, ConnectionName
 from sensorium.model.embedding import Calibration, EmbedRequest, EmbedResponse, ModelInfo
 
@@ -51,6 +51,13 @@ values = st.recursive(
 
 def spec(kind: ConnectionKind = ConnectionKind.OPEN_AI, **configs: str) -> ConnectionSpec:
     return ConnectionSpec(kind, configs={**BASE, **configs}, secrets={"api_key": "k"})
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_token_ids_are_not_sent(api: OpenAiApi | DashScopeApi) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        api.body("m", Modality.TEXT, [Content((Part(Modality.TEXT, TokenIds((1, 2))),))], 0)
+    assert refused.value.reason is Reason.OPTION_UNSUPPORTED
 
 
 @given(vectors=rows, order=st.randoms())

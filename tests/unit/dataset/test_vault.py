@@ -32,21 +32,21 @@ def test_bytes_that_are_no_seal_are_damage(sealed: bytes) -> None:
 
 
 def test_the_key_is_made_once_and_is_private(tmp_path: Path) -> None:
-    sealed = opened_vault(tmp_path).seal({"a": "b"}, "me")
+    sealed = opened_vault(tmp_path / KEY_FILE).seal({"a": "b"}, "me")
     assert (tmp_path / KEY_FILE).stat().st_mode & 0o777 == 0o600
-    assert opened_vault(tmp_path).open(sealed, "me") == {"a": "b"}
+    assert opened_vault(tmp_path / KEY_FILE).open(sealed, "me") == {"a": "b"}
     assert [each.name for each in tmp_path.iterdir()] == [KEY_FILE]
 
 
 def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    opened_vault(tmp_path)
+    opened_vault(tmp_path / KEY_FILE)
     (tmp_path / KEY_FILE).chmod(0o640)
     with pytest.raises(FailedPrecondition, match="may be read by others"):
-        opened_vault(tmp_path)
+        opened_vault(tmp_path / KEY_FILE)
 
 
 def test_a_key_of_another_length_is_refused(tmp_path: Path) -> None:
     (tmp_path / KEY_FILE).touch(0o600)
     (tmp_path / KEY_FILE).write_bytes(b"short")
     with pytest.raises(FailedPrecondition, match="5 bytes"):
-        opened_vault(tmp_path)
+        opened_vault(tmp_path / KEY_FILE)

@@ -7,15 +7,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row
 
-from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs import job_lease, job_rows, ledger
+from sensorium.dataset.jobs.job_lease import LeaseLost, fenced
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.work_json import work_from_json
-from sensorium.dataset.patience import patiently
+from sensorium.dataset.patience import PASSING, patiently
 from sensorium.errors import (
     DeadlineExceeded,
     Internal,
@@ -25,11 +27,12 @@ from sensorium.errors import (
 )
 from sensorium.model.dataset_job import JobMode, JobState, Work
 from sensorium.model.dataset_names import VersionName
-from sensorium.storage import moments
 from sensorium.storage.store import Store
 from sensorium.storage.write_lane import Terms
 
 FILL = 20_000
+# How often a worker looks whether the work of others leaves something for it.
+LOOK_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -85,7 +88,10 @@ class Scan(Protocol):
     """Work that finds its files by itself."""
 
     async def scan(self, job: Row[Any], checkpoint: Callable[[], Awaitable[None]]) -> None:
-        """Do the work; await `checkpoint` now and then, which ends it when the job was asked to stop."""
+        """Do the work; await `checkpoint` now and then, which ends it when the job was asked to stop.
+
+        Each transaction is `job_lease.fenced`, so that a worker who was taken for dead changes nothing.
+        """
         ...
 
 
@@ -101,6 +107,7 @@ class JobEngine:
         scans: Work that finds its files, by the kind of the job.
         works: Work on the files of a selection, by the kind of the job.
         signals: Told whenever a job changes.
+        worker: The name of this process among those that share the catalog.
         batch: How many files one worker leases at a time.
         lease_seconds: How long a worker may be silent before its files are taken from it.
         retry_seconds: How long to wait before each repeat after an error that goes by.
@@ -113,6 +120,7 @@ class JobEngine:
         works: Mapping[str, FileWork],
         signals: Signals,
         *,
+        worker: str,
         batch: int,
         lease_seconds: float,
         retry_seconds: Sequence[float],
@@ -121,17 +129,37 @@ class JobEngine:
         self._scans = scans
         self._works = works
         self._signals = signals
+        self._worker = worker
         self._batch = batch
         self._lease_seconds = lease_seconds
         self._retry_seconds = retry_seconds
 
+    async def forget_leases(self) -> None:
+        """Let everybody take what this process, or one of its name that died, has leased; to be called while it rests."""
+
+        def forget(sql: Connection) -> None:
+            job_lease.forget(sql, self._worker)
+            ledger.forget_worker(sql, self._worker)
+
+        await self._store.write(forget)
+
     async def advance(self, identifier: str, run: int) -> bool:
         """Do one step of a run of a job; return whether there is more to do."""
+        try:
+            return await self._advance(identifier, run)
+        except PASSING as error:  # The catalog itself is away, so nothing can be said there of the job.
+            _log.warning("job_waits", job=identifier, error=error.message)
+            await asyncio.sleep(LOOK_SECONDS)
+            return True
+
+    async def _advance(self, identifier: str, run: int) -> bool:
         row = await self._store.read(lambda sql: job_rows.by_id(sql, identifier))
-        if row is None or row.run != run or row.state not in {JobState.PENDING, JobState.RUNNING}:
+        if row is None or row.run != run or row.state not in job_rows.UNFINISHED:
             return False
         try:
             return await self._step(row)
+        except LeaseLost:  # This process was silent for too long, and another does what it did.
+            return True
         except Stopped:
             await self._stop(row)
         except SensoriumError as error:
@@ -145,15 +173,15 @@ class JobEngine:
         """Let a job rest until what it lacks is there again, or end it."""
         match error:
             case Unavailable() | ResourceExhausted() | DeadlineExceeded():
-                await self._settled(row, lambda sql: job_rows.rest(sql, row.key, error))
+                await self._settled(row, lambda sql, now: job_rows.rest(sql, now.key, error))
             case _:
-                await self._settled(row, lambda sql: job_rows.end(sql, row.key, JobState.FAILED, error))
+                await self._settled(row, lambda sql, now: job_rows.end(sql, now.key, JobState.FAILED, error))
 
-    async def _settled(self, row: Row[Any], change: Callable[[Connection], None]) -> None:
+    async def _settled(self, row: Row[Any], change: Callable[[Connection, Row[Any]], None]) -> None:
         """Write where a job stands even on a full disk: what is kept free is for this; if it is used up, wait."""
         while True:
             try:
-                await self._store.write(change, Terms(1, frees=True))
+                await self._store.write(_unless_ended(row, change), Terms(1, frees=True))
             except ResourceExhausted as error:
                 _log.warning("job_state_not_written", job=row.id, why=error.message)
                 await asyncio.sleep(max(self._lease_seconds / 10, error.retry_after or 0.0))
@@ -163,30 +191,58 @@ class JobEngine:
 
     async def _step(self, row: Row[Any]) -> bool:
         if row.state == JobState.PENDING:
-            await self._write(row, lambda sql: job_rows.start(sql, row))
+            await self._move(row, _start)
         await self._checkpoint(row)
         kind = row.work["kind"]
         if kind in self._scans:
-            await self._patiently(lambda: self._scans[kind].scan(row, lambda: self._checkpoint(row)))
-            await self._finish(row)
-            return False
+            return await self._alone(row, lambda held: self._scan(held, self._scans[kind]))
         if not row.prepared:
-            await self._fill(row, self._works[kind])
-            return True
+            return await self._alone(row, lambda held: self._fill(held, self._works[kind]))
         return await self._work(row, self._works[kind])
 
-    async def _fill(self, row: Row[Any], work: FileWork) -> None:
+    async def _alone(self, row: Row[Any], work: Callable[[Row[Any]], Awaitable[bool]]) -> bool:
+        """Do what one worker alone may do, or wait for the one who does; return whether there is more to do."""
+        lease = await self._store.write(lambda sql: job_lease.take(sql, row.key, self._worker, self._lease_seconds))
+        if not lease:
+            await self._signals.changed(row.id, LOOK_SECONDS)
+            return True
+        try:
+            more = await self._held(row, lease, work)
+        except Exception:
+            await self._store.write(lambda sql: job_lease.give_back(sql, row.key, lease))
+            raise
+        await self._store.write(lambda sql: job_lease.give_back(sql, row.key, lease))
+        return more
+
+    async def _held(self, row: Row[Any], lease: str, work: Callable[[Row[Any]], Awaitable[bool]]) -> bool:
+        held = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
+        if held is None or held.run != row.run or held.state != JobState.RUNNING:
+            return False
+        async with self._renewed(lambda sql: job_lease.renew(sql, row.key, lease, self._lease_seconds)):
+            return await work(held)
+
+    async def _scan(self, row: Row[Any], scan: Scan) -> bool:
+        await self._patiently(lambda: scan.scan(row, lambda: self._checkpoint(row)))
+        await self._move(row, _finish)
+        return False
+
+    async def _fill(self, row: Row[Any], work: FileWork) -> bool:
         """Enter the files of a job in its ledger, some thousands in a transaction."""
+        if row.prepared:
+            return True
         chosen = await self._patiently(lambda: work.chosen(planned(row)))
-        await self._store.write(lambda sql: ledger.clear(sql, row.key))
+
+        await self._store.write(fenced(row, lambda sql: ledger.clear(sql, row.key)))
         after = 0
         while True:
             await self._checkpoint(row)
-            found = await self._store.write(lambda sql, after=after: ledger.fill(sql, row.key, chosen, after, FILL))  # type: ignore[misc]
+            fill = partial(ledger.fill, job=row.key, chosen=chosen, after=after, limit=FILL)
+            found = await self._store.write(fenced(row, fill))
             if not found:
                 break
             after = found
-        await self._write(row, lambda sql: job_rows.change(sql, row.key, prepared=1))
+        await self._move(row, lambda sql, now: job_rows.change(sql, now.key, prepared=1))
+        return True
 
     async def _work(self, row: Row[Any], work: FileWork) -> bool:
         """Work on as many batches at once as the job may; return whether there is more to do."""
@@ -197,12 +253,11 @@ class JobEngine:
             raise errors[0]
         if any(outcomes):
             return True
-        lease_end = await self._store.read(lambda sql: ledger.next_lease_end(sql, row.key))
-        if lease_end is None:
-            await self._finish(row)
-            return False
-        # Others are at work; if they are dead, their leases run out.
-        await self._signals.changed(row.id, max((lease_end - moments.now()) / 1e6, 0.01))
+        # Others may be at work; if they are dead, their leases run out.
+        if await self._store.read(lambda sql: ledger.is_open(sql, row.key)):
+            await self._signals.changed(row.id, LOOK_SECONDS)
+            return True
+        await self._move(row, _finish_files)
         return True
 
     async def _safely(self, row: Row[Any], work: FileWork) -> int | SensoriumError:
@@ -213,11 +268,13 @@ class JobEngine:
             return error
 
     async def _batch_done(self, row: Row[Any], work: FileWork) -> int:
-        claim = await self._store.write(lambda sql: ledger.claim(sql, row.key, self._batch, self._lease_seconds))
+        claim = await self._store.write(
+            lambda sql: ledger.claim(sql, row.key, self._worker, self._batch, self._lease_seconds)
+        )
         if not claim.files:
             return 0
         try:
-            async with self._renewed(row, claim.lease):
+            async with self._renewed(lambda sql: ledger.renew(sql, row.key, claim.lease, self._lease_seconds)):
                 outcome: Outcome = await self._patiently(lambda: work.process(row, claim.files))
             await self._write(row, lambda sql: self._settle(sql, row, claim.lease, outcome), len(claim.files))
         except SensoriumError:
@@ -226,15 +283,15 @@ class JobEngine:
         return len(claim.files)
 
     @asynccontextmanager
-    async def _renewed(self, row: Row[Any], lease: str) -> AsyncIterator[None]:
+    async def _renewed(self, renew: Callable[[Connection], None]) -> AsyncIterator[None]:
         """Keep a lease from running out during the body."""
 
-        async def renew() -> None:
+        async def again() -> None:
             while True:
                 await asyncio.sleep(self._lease_seconds / 3)
-                await self._store.write(lambda sql: ledger.renew(sql, row.key, lease, self._lease_seconds))
+                await self._store.write(renew)
 
-        renewing = asyncio.create_task(renew())
+        renewing = asyncio.create_task(again())
         try:
             yield
         finally:
@@ -246,13 +303,8 @@ class JobEngine:
         outcome.record(sql, {key for key in mine if outcome.errors.get(key) is None})
         ledger.settle(sql, row.key, {key: outcome.errors.get(key) for key in mine})
 
-    async def _finish(self, row: Row[Any]) -> None:
-        def finish(sql: Connection) -> None:
-            now = job_rows.by_id(sql, row.id)
-            if now is not None:
-                job_rows.end(sql, row.key, _end_of(now))
-
-        await self._write(row, finish)
+    async def _move(self, row: Row[Any], change: Callable[[Connection, Row[Any]], None]) -> None:
+        await self._write(row, _unless_ended(row, change))
 
     async def _checkpoint(self, row: Row[Any]) -> None:
         """Raise Stopped when the job was asked to rest or to end, or is gone."""
@@ -261,14 +313,11 @@ class JobEngine:
             raise Stopped
 
     async def _stop(self, row: Row[Any]) -> None:
-        def stop(sql: Connection) -> None:
-            now = job_rows.by_id(sql, row.id)
-            if now is None or now.run != row.run:
-                return
+        def stop(sql: Connection, now: Row[Any]) -> None:
             if now.wanted == "cancel":
-                job_rows.end(sql, row.key, JobState.MANUALLY_STOPPED)
+                job_rows.end(sql, now.key, JobState.MANUALLY_STOPPED)
             else:
-                job_rows.rest(sql, row.key, None)
+                job_rows.rest(sql, now.key, None)
 
         await self._settled(row, stop)
 
@@ -284,6 +333,32 @@ class JobEngine:
 def planned(row: Row[Any]) -> Planned:
     """Return what decides which files the job of a row works on."""
     return Planned(row.version, job_rows.name_of(row), work_from_json(row.work), JobMode(row.mode))
+
+
+def _unless_ended(row: Row[Any], change: Callable[[Connection, Row[Any]], None]) -> Callable[[Connection], None]:
+    """Return a change of a job, given what it is then, unless another worker has ended the run."""
+
+    def run(sql: Connection) -> None:
+        now = job_rows.by_id(sql, row.id)
+        if now is not None and now.run == row.run and now.state in job_rows.UNFINISHED:
+            change(sql, now)
+
+    return run
+
+
+def _start(sql: Connection, now: Row[Any]) -> None:
+    if now.state == JobState.PENDING:
+        job_rows.start(sql, now)
+
+
+def _finish(sql: Connection, now: Row[Any]) -> None:
+    job_rows.end(sql, now.key, _end_of(now))
+
+
+def _finish_files(sql: Connection, now: Row[Any]) -> None:
+    """End a job of which no file is left; another worker may have let some wait again."""
+    if not ledger.is_open(sql, now.key):
+        _finish(sql, now)
 
 
 def _end_of(row: Row[Any]) -> JobState:

@@ -17,6 +17,7 @@ from sensorium.dataset.exports.formats import FORMATS
 from sensorium.dataset.exports.manifest import Manifest, Part
 from sensorium.dataset.exports.record import ExportedFile
 from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.jobs.work_json import work_from_json
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.errors import DataLoss, InvalidArgument, SensoriumError
@@ -60,14 +61,14 @@ class ExportImport:
         if found.format is not work.source.format:
             raise InvalidArgument(f"job.import_export.source.format: the export there is {found.format}")
         if job.prepared:  # What failed may be right by now: everything is read again, which changes nothing.
-            await self._store.write(lambda sql: _begin_again(sql, job.key))
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, total=found.record_count))
+            await self._store.write(fenced(job, lambda sql: _begin_again(sql, job.key)))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, total=found.record_count)))
         done, _ = await self._store.read(lambda sql: part_rows.place(sql, job.key))
         for number, part in enumerate(found.parts[done:], done):
             await checkpoint()
             content = await _checked(storage, part)
             await self._take(job, work, found, number, content)
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, prepared=1))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, prepared=1)))
 
     async def _take(self, job: Row[Any], work: ImportExportWork, found: Manifest, number: int, content: bytes) -> None:
         part, records = found.parts[number], FORMATS[found.format].decode(content)
@@ -78,7 +79,9 @@ class ExportImport:
                 {f"{part.path}#{count + place}": each for place, each in enumerate(batch, 1)}, found, failures
             )
             if good:
-                await self._store.write(partial(_bring, job=job, work=work, good=good), Terms(len(good), bulk=True))
+                await self._store.write(
+                    fenced(job, partial(_bring, job=job, work=work, good=good)), Terms(len(good), bulk=True)
+                )
             count += len(batch)
 
         def keep(sql: Connection) -> None:
@@ -86,7 +89,7 @@ class ExportImport:
             part_rows.add(sql, job.key, number, part)
             ledger.count(sql, job.key, succeeded=count - len(failures), failed=len(failures))
 
-        await self._store.write(keep)
+        await self._store.write(fenced(job, keep))
 
     def _good(
         self,

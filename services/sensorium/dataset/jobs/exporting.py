@@ -18,6 +18,7 @@ from sensorium.dataset.exports.formats import FORMATS
 from sensorium.dataset.exports.manifest import Manifest, Part
 from sensorium.dataset.exports.part_format import PartFormat, Sample
 from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.storages.file_sink import FileSink, once
@@ -82,13 +83,13 @@ class StorageExport:
             raise AlreadyExists(f"another export lies at {target.uri}", metadata={"resource": target.uri})
         chosen = _again(job) if retrying else selected(job.version, work.selection, filter_of(work.selection))
         if not retrying:
-            await self._store.write(lambda sql: _count_all(sql, job.key, chosen))
+            await self._store.write(fenced(job, lambda sql: _count_all(sql, job.key, chosen)))
         after = 0 if retrying else after
         while (draft := await self._draft(job, chosen, after, reader, checkpoint)).last_key:
             await self._keep(job, sink, form, number, draft, retrying=retrying)
             number, after = number + 1, draft.last_key
         await self._describe(job, work, target, sink)
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, prepared=1))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, prepared=1)))
 
     async def _reader(self, job: Row[Any], work: ExportWork, target: StorageTarget, sink: FileSink) -> Reader:
         if not target.with_files:
@@ -138,7 +139,7 @@ class StorageExport:
             part_rows.add(sql, job.key, number, part, draft.last_key)
             ledger.count(sql, job.key, succeeded=len(draft.samples), failed=failed)
 
-        await self._store.write(keep)
+        await self._store.write(fenced(job, keep))
 
     async def _describe(self, job: Row[Any], work: ExportWork, target: StorageTarget, sink: FileSink) -> None:
         """Write the manifest, and what readers of a format look for."""

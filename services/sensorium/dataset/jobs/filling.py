@@ -14,6 +14,7 @@ from sensorium.dataset.exports import part_rows
 from sensorium.dataset.exports.bringing import Brought, bring
 from sensorium.dataset.exports.manifest import Part
 from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import taggings
@@ -63,7 +64,7 @@ class LogicalExport:
                 reason=Reason.TOO_MANY_ITEMS,
                 metadata={"limit": str(self._most), "actual": str(total)},
             )
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, total=total))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, total=total)))
         number, after = await self._store.read(lambda sql: part_rows.place(sql, job.key))
         while True:
             await checkpoint()
@@ -72,7 +73,7 @@ class LogicalExport:
             if not rows:
                 return
             await self._store.write(
-                partial(_fill, job=job, work=work, target=target, number=number, rows=rows),
+                fenced(job, partial(_fill, job=job, work=work, target=target, number=number, rows=rows)),
                 Terms(len(rows), bulk=True),
             )
             number, after = number + 1, rows[-1].key

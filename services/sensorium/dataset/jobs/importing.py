@@ -4,6 +4,7 @@ import asyncio
 import fnmatch
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pyroaring import BitMap64
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, select
 from sensorium.dataset import files
 from sensorium.dataset.file_fields import tokens_of
 from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_json import work_from_json
 from sensorium.dataset.media_info import HEAD_BYTES, NOTHING, MediaInfo, audio_info, content_type_of, image_info
@@ -65,14 +67,14 @@ class FileImport:
             await self._retry(job, work, storage, retrying)
             return
         seen = BitMap64()
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, skipped=0, prepared=0))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, skipped=0, prepared=0)))
         async for listed in storage.batches(work.prefix, BATCH):
             await checkpoint()
             wanted = [each for each in listed if _is_wanted(each.path, work)]
             seen |= await self._take(job, work, storage, wanted)
         if not work.keep_vanished:
             await self._forget_vanished(job, work, seen, checkpoint)
-        await self._store.write(lambda sql: job_rows.change(sql, job.key, prepared=1))
+        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, prepared=1)))
 
     async def _take(
         self, job: Row[Any], work: ImportWork, storage: FileStore, listed: Sequence[ListedFile]
@@ -96,9 +98,9 @@ class FileImport:
             return [row.key for row in files.known(sql, job.version, [row["uri"] for row in found.rows]).values()]
 
         if not found.rows and not found.failures:
-            await self._store.write(lambda sql: ledger.count(sql, job.key, skipped=same, total=same))
+            await self._store.write(fenced(job, lambda sql: ledger.count(sql, job.key, skipped=same, total=same)))
             return BitMap64([row.key for row in known.values()])
-        keys = await self._store.write(record, Terms(len(found.rows) + 1, bulk=True))
+        keys = await self._store.write(fenced(job, record), Terms(len(found.rows) + 1, bulk=True))
         # A known file that has become unreadable is still there.
         return BitMap64([*keys, *(row.key for row in known.values())])
 
@@ -155,7 +157,7 @@ class FileImport:
             ]
             if gone:
                 terms = Terms(len(gone), bulk=True)
-                await self._store.write(lambda sql, gone=gone: self._forget(sql, job, gone), terms)  # type: ignore[misc]
+                await self._store.write(fenced(job, partial(self._forget, job=job, gone=gone)), terms)
 
     @staticmethod
     def _forget(sql: Connection, job: Row[Any], gone: list[int]) -> None:
@@ -180,9 +182,8 @@ class FileImport:
                     failures[uri] = error
             found = await self._described(job, work, storage, listed)
             failures |= found.failures
-            await self._store.write(
-                lambda sql, found=found, failures=failures: _record_retry(sql, job, found.rows, failures)  # type: ignore[misc]
-            )
+            record = partial(_record_retry, job=job, rows=found.rows, failures=failures)
+            await self._store.write(fenced(job, record))
 
 
 def _record_retry(

@@ -17,6 +17,7 @@ from sensorium.model.dataset_names import ANY_DATASET, DatasetName, JobName, Ver
 from sensorium.storage import moments
 
 LOG_LINES = 100
+UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
 ENDED = tuple(state.value for state in JobState if state.has_ended)
 
 
@@ -88,7 +89,7 @@ def page(
 
 def unfinished(sql: Connection) -> list[Row[Any]]:
     """Return the jobs that somebody must work on."""
-    waiting = jobs.c.state.in_([JobState.PENDING.value, JobState.RUNNING.value])
+    waiting = jobs.c.state.in_(UNFINISHED)
     return list(sql.execute(_joined().where(waiting).order_by(jobs.c.key)).all())
 
 

@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, literal, or_, select, update
 
 from sensorium.dataset.error_json import error_from_json, error_to_json
 from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.tables import files, job_files, jobs
 from sensorium.errors import SensoriumError
 from sensorium.model.dataset_job import JobFile, JobFileState
-from sensorium.storage import moments
+from sensorium.storage import lease_clock, moments
 
 FORGOTTEN = 1000
 PENDING, RUNNING = JobFileState.PENDING.value, JobFileState.RUNNING.value
@@ -53,11 +53,12 @@ def clear(sql: Connection, job: int) -> None:
     job_rows.change(sql, job, total=0, succeeded=0, failed=0, skipped=0)
 
 
-def claim(sql: Connection, job: int, size: int, seconds: float) -> Claim:
+def claim(sql: Connection, job: int, worker: str, size: int, seconds: float) -> Claim:
     """Lease up to `size` files that wait, or whose lease has run out."""
-    now, lease = moments.now(), uuid.uuid4().hex
+    now, lease = lease_clock.now(sql), f"{worker}/{uuid.uuid4().hex}"
     free = or_(job_files.c.state == PENDING, and_(job_files.c.state == RUNNING, job_files.c.lease_until <= now))
-    wanted = select(job_files.c.uri).where(job_files.c.job == job, free).limit(size)
+    # What another transaction is about to change is left to it, and none waits.
+    wanted = select(job_files.c.uri).where(job_files.c.job == job, free).limit(size).with_for_update(skip_locked=True)
     uris = sql.execute(wanted).scalars().all()
     if not uris:
         return Claim(lease, ())
@@ -79,6 +80,14 @@ def held(sql: Connection, job: int, lease: str) -> set[int]:
     return set(sql.execute(select(job_files.c.file).where(mine)).scalars())
 
 
+def forget_worker(sql: Connection, worker: str) -> None:
+    """Let the files wait again that a worker of this name had leased before it died."""
+    unfinished = select(jobs.c.key).where(jobs.c.state.in_(job_rows.UNFINISHED))
+    its = job_files.c.lease.startswith(f"{worker}/", autoescape=True) & (job_files.c.state == RUNNING)
+    mine = job_files.c.job.in_(unfinished) & its
+    sql.execute(update(job_files).where(mine).values(state=PENDING, lease="", lease_until=0))
+
+
 def release(sql: Connection, job: int, lease: str) -> None:
     """Let the files of a lease wait again."""
     mine = (job_files.c.job == job) & (job_files.c.lease == lease) & (job_files.c.state == RUNNING)
@@ -88,7 +97,7 @@ def release(sql: Connection, job: int, lease: str) -> None:
 def renew(sql: Connection, job: int, lease: str, seconds: float) -> None:
     """Let a lease run out later."""
     mine = (job_files.c.job == job) & (job_files.c.lease == lease) & (job_files.c.state == RUNNING)
-    sql.execute(update(job_files).where(mine).values(lease_until=moments.now() + round(seconds * 1e6)))
+    sql.execute(update(job_files).where(mine).values(lease_until=lease_clock.now(sql) + round(seconds * 1e6)))
 
 
 def settle(sql: Connection, job: int, outcomes: Mapping[int, SensoriumError | None]) -> None:
@@ -160,11 +169,10 @@ def retry_failed(sql: Connection, job: int) -> int:
     return found
 
 
-def next_lease_end(sql: Connection, job: int) -> int | None:
-    """Return when the first lease of others runs out, in microseconds; None when nothing is at work."""
-    running = (job_files.c.job == job) & (job_files.c.state == RUNNING)
-    first: int | None = sql.execute(select(func.min(job_files.c.lease_until)).where(running)).scalar_one()
-    return first
+def is_open(sql: Connection, job: int) -> bool:
+    """Return whether files wait or are at work."""
+    left = (job_files.c.job == job) & job_files.c.state.in_([PENDING, RUNNING])
+    return sql.execute(select(job_files.c.uri).where(left).limit(1)).one_or_none() is not None
 
 
 def page(

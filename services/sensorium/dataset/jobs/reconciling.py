@@ -13,6 +13,7 @@ from sensorium.dataset.documents import attributes_of
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.engine import Planned
 from sensorium.dataset.jobs.indexing import Indexing
+from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import outbox, versions
 from sensorium.errors import FailedPrecondition, NotFound, Reason
@@ -49,7 +50,7 @@ class Reconciling:
             FailedPrecondition: RESOURCE_IN_USE: another job works on the version, so that the sides differ for now.
         """
         collection = await self._store.read(lambda sql: _collection(sql, job))
-        await self._store.write(lambda sql: ledger.clear(sql, job.key))
+        await self._store.write(fenced(job, lambda sql: ledger.clear(sql, job.key)))
         if not collection:
             return
         name = CollectionName.parse(collection)
@@ -61,7 +62,7 @@ class Reconciling:
         await self._put_in_missing(job, name, checkpoint)
         count = await self._searcher.count_documents(name)
         line = f"{orphans} documents without a file were removed, {count} are there"
-        await self._store.write(lambda sql: job_rows.log(sql, job.key, line))
+        await self._store.write(fenced(job, lambda sql: job_rows.log(sql, job.key, line)))
 
     async def _remove_orphans(self, job: Row[Any], name: CollectionName, checkpoint: Checkpoint) -> int:
         """Delete the documents that no indexed file has; return how many there were."""
@@ -124,7 +125,7 @@ class Reconciling:
                 total=len(rows),
             )
 
-        await self._store.write(settle)
+        await self._store.write(fenced(job, settle))
 
     async def _make(self, job: Row[Any]) -> None:
         """Make the collection again, for the model that its files were embedded with."""

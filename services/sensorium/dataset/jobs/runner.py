@@ -8,17 +8,28 @@ seconds, can wait for the first job of a process.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from sensorium.dataset.jobs.workflows import Workflows
 
-FILE = "jobs.sqlite3"
-
 Advance = Callable[[str, int], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Which of the processes that run jobs this is.
+
+    Attributes:
+        url: The database in which DBOS keeps what it knows.
+        name: The process, among all that ever use that database.
+    """
+
+    url: str
+    name: str
 
 
 class Runner(Protocol):
@@ -33,12 +44,12 @@ class DurableRunner:
     """Implements `Runner` while its context is open; there is one in a process.
 
     Args:
-        data_dir: Where `jobs.sqlite3` is.
+        executor: Which process this is.
         advance: Does one step.
     """
 
-    def __init__(self, data_dir: Path, advance: Advance) -> None:
-        self._file = data_dir / FILE
+    def __init__(self, executor: Executor, advance: Advance) -> None:
+        self._executor = executor
         self._advance = advance
         self._launching: asyncio.Task[Workflows] | None = None
 
@@ -61,7 +72,8 @@ class DurableRunner:
         await workflows.start(job, run)
 
     def _launch(self, loop: asyncio.AbstractEventLoop) -> "Workflows":
-        made: Workflows = import_module("sensorium.dataset.jobs.workflows").Workflows(self._file, self._advance, loop)
+        workflows = import_module("sensorium.dataset.jobs.workflows")
+        made: Workflows = workflows.Workflows(self._executor, self._advance, loop)
         return made
 
 

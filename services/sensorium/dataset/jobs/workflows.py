@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from dbos import DBOS, DBOSConfiguredInstance, SetWorkflowID
 
-# DBOS goes on with workflows of the same executor and the same version of the code alone. Both are pinned: there is one
-# executor for a data directory, and what a workflow does between its steps never changes.
-EXECUTOR = "dataset"
+from sensorium.dataset.jobs.runner import Executor
+
+# DBOS goes on with workflows of the same executor and the same version of the code alone. Both are pinned: an executor
+# has the name of its worker, and the version changes only with what a workflow does between its steps. Both stand in
+# the id of a workflow too, so that one which nobody goes on with is in nobody's way.
 VERSION = "1"
 
 Advance = Callable[[str, int], Awaitable[bool]]
@@ -41,33 +42,34 @@ class _Workflows(DBOSConfiguredInstance):
 
 
 class Workflows:
-    """The workflows of a data directory, launched as soon as this is made; there is one in a process.
+    """The workflows of an executor, launched as soon as this is made; there is one in a process.
 
     Making and closing it block for a while.
 
     Args:
-        file: Where DBOS keeps what it knows.
+        executor: Which process this is.
         advance: Does one step, on `loop`.
         loop: The event loop of the service.
     """
 
-    def __init__(self, file: Path, advance: Advance, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, executor: Executor, advance: Advance, loop: asyncio.AbstractEventLoop) -> None:
         logging.getLogger("dbos").setLevel(logging.WARNING)
         DBOS(
             config={
                 "name": "sensorium",
-                "system_database_url": f"sqlite:///{file}",
+                "system_database_url": executor.url,
                 "application_version": VERSION,
-                "executor_id": EXECUTOR,
+                "executor_id": executor.name,
                 "log_level": "WARNING",
             }
         )
+        self._executor = executor.name
         self._workflows = _Workflows(advance, loop)
         DBOS.launch()
 
     async def start(self, job: str, run: int) -> None:
         """Begin a run of a job; nothing happens when it was begun before."""
-        with SetWorkflowID(f"{job}-{run}"):
+        with SetWorkflowID(f"{job}-{run}-{self._executor}-{VERSION}"):
             await DBOS.start_workflow_async(self._workflows.run, job, run)
 
     def close(self) -> None:

@@ -6,9 +6,9 @@ import msgspec
 import orjson
 
 from sensorium.dataset.model_services.embedding_api import Rows, in_places, unreadable
-from sensorium.dataset.model_services.media_uri import uri_of
+from sensorium.dataset.model_services.media_uri import text_or_uri
 from sensorium.errors import InvalidArgument, Reason, ResourceExhausted, SensoriumError, Unavailable
-from sensorium.model.content import Content, Media, Modality
+from sensorium.model.content import Content, Modality
 
 _BUSY = "Throttling"
 _AWAY = ("InternalError", "ServiceUnavailable", "GatewayTimeout")
@@ -44,7 +44,9 @@ class DashScopeApi:
     def body(self, model: str, modality: Modality, contents: Sequence[Content], dimension: int) -> bytes:  # noqa: ARG002
         """Return `{model, input: {contents}, parameters}`; each content says its modality itself."""
         parameters = {"dimension": dimension} if dimension else {}
-        asked = {"model": model, "input": {"contents": [_content(each) for each in contents]}, "parameters": parameters}
+        parts = [each.parts[0] for each in contents]
+        found = [{part.modality.value: text_or_uri(part)} for part in parts]
+        asked = {"model": model, "input": {"contents": found}, "parameters": parameters}
         return orjson.dumps(asked)
 
     def rows(self, answer: bytes, count: int) -> Rows:
@@ -73,12 +75,3 @@ def _hidden(code: str, message: str) -> SensoriumError:
     if code.startswith(_AWAY):
         return Unavailable(told, reason=Reason.BACKEND_UNAVAILABLE)
     return InvalidArgument(told, reason=Reason.CONTENT_REFUSED)
-
-
-def _content(content: Content) -> dict[str, str]:
-    part = content.parts[0]
-    match part.body:
-        case Media() as media:
-            return {part.modality.value: uri_of(media, part.modality)}
-        case text:
-            return {"text": text}

@@ -3,7 +3,7 @@
 import base64
 
 from sensorium.errors import InvalidArgument, Reason
-from sensorium.model.content import Media, Modality
+from sensorium.model.content import Media, Modality, Part, TokenIds
 
 # What files begin with, and the type that it means.
 _BEGINNINGS = (
@@ -20,6 +20,25 @@ _BEGINNINGS = (
 )
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 _UNKNOWN = {Modality.IMAGE: "image/jpeg", Modality.AUDIO: "audio/wav", Modality.VIDEO: "video/mp4"}
+
+
+def text_or_uri(part: Part) -> str:
+    """Return what a service gets of a part: its text, or the URI of its media.
+
+    Raises:
+        InvalidArgument: OPTION_UNSUPPORTED: the text comes as token ids; URI_REFUSED, as `uri_of`.
+    """
+    match part.body:
+        case Media() as media:
+            return uri_of(media, part.modality)
+        case TokenIds():
+            raise InvalidArgument(
+                "a model of a connection gets texts as they are, not as token ids",
+                reason=Reason.OPTION_UNSUPPORTED,
+                metadata={"option": "token_ids", "supported": "none"},
+            )
+        case text:
+            return text
 
 
 def uri_of(media: Media, modality: Modality) -> str:

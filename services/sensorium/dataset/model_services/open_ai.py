@@ -6,8 +6,8 @@ import msgspec
 import orjson
 
 from sensorium.dataset.model_services.embedding_api import Rows, in_places, unreadable
-from sensorium.dataset.model_services.media_uri import uri_of
-from sensorium.model.content import Content, Media, Modality
+from sensorium.dataset.model_services.media_uri import text_or_uri
+from sensorium.model.content import Content, Modality
 
 
 class _Item(msgspec.Struct):
@@ -31,7 +31,7 @@ class OpenAiApi:
         """Return `{model, input, encoding_format}`; texts need no `modality`, and OpenAI refuses fields of others."""
         asked: dict[str, object] = {
             "model": model,
-            "input": [_input(each) for each in contents],
+            "input": [text_or_uri(each.parts[0]) for each in contents],
             "encoding_format": "float",
         }
         if dimension:
@@ -47,12 +47,3 @@ class OpenAiApi:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise unreadable(str(error)[:200]) from None
         return in_places([(each.index, each.embedding) for each in read.data], count)
-
-
-def _input(content: Content) -> str:
-    part = content.parts[0]
-    match part.body:
-        case Media() as media:
-            return uri_of(media, part.modality)
-        case text:
-            return text
