@@ -135,7 +135,7 @@ class JobEngine:
         self._retry_seconds = retry_seconds
 
     async def forget_leases(self) -> None:
-        """Let everybody take what this process, or one of its name that died, has leased; to be called while it rests."""
+        """Let everybody take what this process, or a dead one of its name, has leased; call it while it rests."""
 
         def forget(sql: Connection) -> None:
             job_lease.forget(sql, self._worker)
