@@ -68,7 +68,7 @@ def delete_files(
 def thumbnail(
     session: Session,
     dataset: Name,
-    file: Annotated[str, typer.Argument(metavar="ID", help="The file's id.", show_default=False)],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Its path below the dataset, or its URI.")],
     out: Annotated[Path, typer.Argument(help="Where the JPEG goes.", show_default=False)],
     *,
     mode: Annotated[str, typer.Option(help="As in h_200, p_10 or m_pad,w_64,h_64 (docs/datasets.md).")] = "",
@@ -76,10 +76,11 @@ def thumbnail(
 ) -> None:
     """Write a small picture of an image.
 
-    [green]sensorium dataset thumbnail road f0… small.jpg --mode w_128[/]
+    [green]sensorium dataset thumbnail road night/0001.jpg small.jpg --mode w_128[/]
     """
     with session.client() as client:
-        made = client.datasets.thumbnail(dataset, file, mode, version)
+        found = client.datasets.find(dataset, file, version)
+        made = client.datasets.thumbnail(dataset, found.name.id, mode, version)
     out.write_bytes(made.data)
     written = {"file": str(out), "content_type": made.content_type, "width": made.width, "height": made.height}
     session.output.show(written, f"{out}: {made.width} x {made.height}, {len(made.data):,} bytes")

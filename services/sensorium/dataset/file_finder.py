@@ -1,7 +1,7 @@
 """Finds and counts the files that are meant: by bitmaps where they can answer, by the catalog where they cannot."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -75,7 +75,9 @@ class FileFinder:
     def page(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
         """Return the chosen files of the version in row `version` that are in a span."""
         found = self._found(sql, version, chosen)
-        groups = None if found is None else self._plan(sql, version, found, span)
+        # What must be looked for among many is found sooner by an index of the catalog, or in one walk over it.
+        few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
+        groups = self._plan(sql, version, found, span) if found and few else None
         if found is None or groups is None:
             wanted = select(files).where(chosen.of(version.key), behind(span))
             return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
@@ -100,8 +102,9 @@ class FileFinder:
     def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> Iterator[Keys] | None:
         # By URI a page has soon enough files; another order begins with the least of all.
         positions = found.positions if span.order.by is SortBy.URI else _resolved(sql, version.key, found)
+        wide = span if found.rest is None else replace(span, limit=max(span.limit, _AT_ONCE))
         with self._library.lent(sql, version) as bitmaps:
-            return None if bitmaps is None else page_plan(bitmaps, positions, span)
+            return None if bitmaps is None else page_plan(bitmaps, positions, wide)
 
 
 def _listed(sql: Connection, groups: Iterable[Keys], span: Span, rest: ColumnElement[bool] | None) -> Iterator[int]:

@@ -63,12 +63,12 @@ def test_records_are_added_changed_and_deleted(run: Any, road: Path, tmp_path: P
 def test_a_thumbnail_is_written(run: Any, road: Path, tmp_path: Path) -> None:
     Image.new("RGB", (60, 40)).save(road / "a.png")
     assert run("dataset", "add-files", "road", written(tmp_path / "r.jsonl", record(road, "a.png"))).status == 0
-    identifier, out = file_id_of(f"file://{road}/a.png"), tmp_path / "small.jpg"
-    made = run("dataset", "thumbnail", "road", identifier, str(out), "--mode", "w_30")
+    out = tmp_path / "small.jpg"
+    made = run("dataset", "thumbnail", "road", "a.png", str(out), "--mode", "w_30")
     assert "30 x 20" in made.out
     with Image.open(out) as picture:
         assert picture.size == (30, 20)
-    assert run("dataset", "thumbnail", "road", identifier, str(out), "--mode", "huge").status == ExitStatus.INVALID
+    assert run("dataset", "thumbnail", "road", "a.png", str(out), "--mode", "huge").status == ExitStatus.INVALID
 
 
 @pytest.mark.parametrize(
