@@ -122,7 +122,7 @@ async def embedded_datasets(
         async with (
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),
-            VersionCopies(store, signals) as copies,
+            VersionCopies(store, signals, settings.lease_seconds if place.is_shared else 0) as copies,
             AsyncExitStack() as shared,
             _painters(settings.queue_thumbnails) as painters,
         ):
