@@ -24,6 +24,7 @@ from sensorium.model.dataset_file import (
     TagChange,
     TagEdit,
     TagEditResult,
+    Thumbnail,
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobSpec, JobState
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, JobName, VersionName
@@ -186,6 +187,14 @@ class FileBatches(Protocol):
         ...
 
 
+class Thumbnails(Protocol):
+    """Gives small pictures of files; raises NotFound for an unknown file."""
+
+    async def get_thumbnail(self, name: FileName, mode: str = "") -> Thumbnail:
+        """Return a small picture of an image; raises InvalidArgument for what is none, or cannot be decoded."""
+        ...
+
+
 class FileSearches(Protocol):
     """Finds the files of versions; raises NotFound for an unknown version."""
 
@@ -271,3 +280,4 @@ class DatasetPorts:
     jobs: Jobs
     searches: FileSearches
     file_batches: FileBatches
+    thumbnails: Thumbnails

@@ -282,6 +282,11 @@ class DatasetSettings(Section):
     )
     model_calls: int = Field(4, ge=1, le=256, description="Calls at once to the service of one model connection.")
     model_seconds: float = Field(60, gt=0, description="How long one call to the service of a model connection takes.")
+    thumbnail_cache_bytes: int = Field(
+        256 * MEBIBYTE, ge=0, description="Thumbnails kept on the disk; the longest unused leave. 0 keeps none."
+    )
+    max_thumbnail_pixels: int = Field(40_000_000, ge=1, description="Pixels of a picture that gets a thumbnail.")
+    queue_thumbnails: int = Field(256, ge=1, description="Thumbnails at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     max_bitmap_files: int = Field(
         3_000_000,
         ge=0,

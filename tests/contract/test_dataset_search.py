@@ -9,12 +9,14 @@ import pytest
 from bucket_samples import bucket, s3_client, s3_connection
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
 from memory_mesh import MemoryMesh
+from pydantic import ValidationError
 from served_mesh import served
 
 from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.projector import Projector
 from sensorium.dataset_ports import DatasetPorts
-from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason
+from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason, Unavailable
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.content import Content, Media, Modality, Part
@@ -71,16 +73,23 @@ def names(found: FileSearchResponse) -> list[str]:
     return [hit.file.file_name.partition(".")[0] for hit in found.hits]
 
 
+@pytest.fixture
+def limits(request: pytest.FixtureRequest) -> dict[str, float]:
+    """Settings of the dataset service that a test wants to be others."""
+    wanted: dict[str, float] = getattr(request, "param", {})
+    return wanted
+
+
 @pytest.fixture(params=["local", "remote"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+async def world(request: pytest.FixtureRequest, tmp_path: Path, limits: dict[str, float]) -> AsyncIterator[World]:
     memory, folder = MemoryMesh(), tmp_path / "data"
     for path, text in PATHS.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    limits = SearchSettings()
-    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=(), max_page_size=50)
-    async with embedded_search(tmp_path / "search", limits) as vectors:
-        searcher = EmbeddingSearcher(memory.embedder, vectors, Limits.of(limits))
+    search = SearchSettings()
+    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=(), max_page_size=50).model_copy(update=limits)
+    async with embedded_search(tmp_path / "search", search) as vectors:
+        searcher = EmbeddingSearcher(memory.embedder, vectors, Limits.of(search))
         calls = replace(neighbours(memory), searcher=searcher)
         async with embedded_datasets(tmp_path / "state", settings, calls, TaskRunner) as service:
             await service.datasets.create_dataset(NAME, in_folder(folder))
@@ -323,6 +332,48 @@ async def test_near_duplicates_are_grouped_by_chains(world: World) -> None:
     assert (await world.ports.searches.near_duplicates(V1, 0, "", narrow, 0.95)).items == ()
     with pytest.raises(InvalidArgument):
         await world.ports.searches.near_duplicates(V1, 0, "", least_score=1.5)
+
+
+@pytest.mark.parametrize("limits", [{"max_duplicate_files": len(PATHS)}], indirect=True)
+async def test_near_duplicates_are_sought_among_so_many_files_and_no_more(world: World) -> None:
+    await world.run(IndexWork())
+    assert (await world.ports.searches.near_duplicates(V1, 0, "")).items
+    (world.folder / "eight.txt").write_text("one more")
+    await world.run(ImportWork())
+    await world.run(IndexWork())
+    with pytest.raises(InvalidArgument) as caught:
+        await world.ports.searches.near_duplicates(V1, 0, "")
+    assert (caught.value.reason, caught.value.field) == (Reason.TOO_MANY_ITEMS, "selection")
+    assert caught.value.metadata == {"limit": str(len(PATHS))}
+    narrow = FileSelection(filter='NOT FileName = "eight.txt"')
+    assert (await world.ports.searches.near_duplicates(V1, 0, "", narrow)).items
+
+
+@pytest.mark.parametrize("limits", [{"level_seconds": 0.01}], indirect=True)
+async def test_a_search_goes_on_when_the_search_documents_do_not_follow_in_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.run(IndexWork())
+    following = Projector.step
+
+    async def away(_self: Projector) -> int:
+        raise Unavailable("the search service is away")
+
+    monkeypatch.setattr(Projector, "step", away)
+    await world.tag("a/one.txt", "late")
+    # The documents know nothing of the tag, so nothing is found by it; the catalog counts it all the same.
+    found = await world.find("aaaa", 'Tags HAS "late"')
+    assert (found.hits, found.match_count) == ((), 1)
+    # What the documents still say, and the catalog no more, is no hit.
+    assert "one" not in names(await world.find("aaaa", 'NOT Tags HAS "late"'))
+    monkeypatch.setattr(Projector, "step", following)
+
+
+def test_no_search_waits_for_less_than_no_time() -> None:
+    with pytest.raises(ValidationError):
+        DatasetSettings(level_seconds=-0.1)
+    with pytest.raises(ValidationError):
+        DatasetSettings(max_duplicate_files=0)
 
 
 async def test_versions_are_compared_by_content_and_tags(world: World) -> None:

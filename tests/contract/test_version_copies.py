@@ -202,3 +202,20 @@ async def test_nobody_sees_a_copy_before_it_is_whole_and_a_failed_one_is_removed
     assert seen == [1, 1]
     await asyncio.wait_for(removed.wait(), 30)
     await world.ports.datasets.delete_dataset(NAME, force=True)
+
+
+async def test_a_copy_that_others_took_for_dead_and_remove_is_never_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "PIECE", 2)
+    await filled(world)
+    copy_rest = copying.copy_rest
+
+    def removed(sql: Any, source: int, staged: int, since: int) -> None:
+        copying.remove_piece(sql, staged)
+        copy_rest(sql, source, staged, since)
+
+    monkeypatch.setattr(copying, "copy_rest", removed)
+    with pytest.raises(NotFound):
+        await world.ports.datasets.create_version(NAME, VersionSpec(), source=1)
+    assert len((await world.ports.datasets.list_versions(NAME, 0, "")).items) == 1

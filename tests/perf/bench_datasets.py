@@ -33,6 +33,7 @@ from sensorium.model.dataset_file import FileOrder, FileSelection, SortBy, TagEd
 from sensorium.model.dataset_names import DatasetName, VersionName, file_id_of
 from sensorium.model.search import FacetRequest, TagFilter
 from sensorium.settings import DatasetSettings
+from sensorium.storage.sqlite_file import SqliteFile
 from sensorium.storage.store import Store
 
 NAME = VersionName(DatasetName("default", "bench"), 1)
@@ -154,7 +155,7 @@ async def _closed(_version: int) -> FileStore:
 async def measure(directory: Path, count: int, times: int, *, bitmaps: bool) -> dict[str, object]:
     """Return everything that is measured, on the catalog in `directory`, which is filled when it is not there."""
     file, fresh = directory / STORE_FILE, not (directory / STORE_FILE).exists()
-    store = Store("dataset", file, MIGRATIONS, threads=4, queue_reads=64, queue_rows=1_000_000)
+    store = Store("dataset", SqliteFile(file), MIGRATIONS, threads=4, queue_reads=64, queue_rows=1_000_000)
     async with store:
         started = time.perf_counter()
         if fresh:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensorium.cli import dataset_search, dataset_versions, exports
+from sensorium.cli import dataset_files, dataset_search, dataset_versions, exports
 from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, Incremental, Name, Version, started
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
@@ -283,4 +283,5 @@ def register(app: typer.Typer) -> None:
     exports.register(group)
     dataset_search.register(group)
     dataset_versions.register(group)
+    dataset_files.register(group)
     app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
 from sensorium.client.queries import Query, query_parts
-from sensorium.dataset_ports import DatasetPorts
+from sensorium.dataset_ports import DatasetPorts, FileBatches
 from sensorium.errors import NotFound, SensoriumError
 from sensorium.model.connection import (
     Connection,
@@ -29,14 +31,18 @@ from sensorium.model.dataset_file import (
     TagChange,
     TagEdit,
     TagEditResult,
+    Thumbnail,
 )
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
 from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, FileName, JobName, VersionName
+from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import check_id
 from sensorium.model.search import FacetRequest, Page, SearchPlan, TagFilter
 from sensorium.model.version_difference import FileDifference
 
+Item = TypeVar("Item")
+Outcomes = list[FileOutcome]
 PAGE_SIZE = 1000
 READERS = 8
 NO_TAGS = TagFilter()
@@ -262,6 +268,35 @@ class AsyncDatasets:
         async for each in each_of(page):
             yield each
 
+    async def add_files(self, dataset: str, files: Sequence[FileSpec], version: int = 0) -> Outcomes:
+        """Add file records, each below the version's URI; an error stands in the place of one that cannot be."""
+        name = await self._version(dataset, version)
+        return await self._pieces(files, lambda some, key: self._batches().create_files(name, some, request_id=key))
+
+    async def change_files(
+        self,
+        dataset: str,
+        changes: Sequence[FileChange],
+        version: int = 0,
+        *,
+        fields: tuple[FileField, ...] = (),
+    ) -> Outcomes:
+        """Change `fields` of file records, or those that are set; an error stands where that cannot be."""
+        name = await self._version(dataset, version)
+        return await self._pieces(
+            changes, lambda some, key: self._batches().update_files(name, some, fields, request_id=key)
+        )
+
+    async def delete_files(self, dataset: str, ids: Sequence[str], version: int = 0) -> Outcomes:
+        """Mark file records as deleted; what is in storage stays. An error stands where there is none."""
+        name = await self._version(dataset, version)
+        return await self._pieces(ids, lambda some, key: self._batches().delete_files(name, some, request_id=key))
+
+    async def thumbnail(self, dataset: str, file: str, mode: str = "", version: int = 0) -> Thumbnail:
+        """Return a small picture of an image by its id; `mode` as in `h_200` or `m_pad,w_64,h_64`."""
+        name = FileName(await self._version(dataset, version), file)
+        return await self._call(lambda: self._reach().thumbnails.get_thumbnail(name, mode))
+
     async def edit_tags(
         self,
         dataset: str,
@@ -351,6 +386,19 @@ class AsyncDatasets:
 
     async def _read(self, name: FileName) -> bytes:
         return b"".join([chunk async for chunk in self._reach().files.read_file(name)])
+
+    def _batches(self) -> FileBatches:
+        return self._reach().file_batches
+
+    async def _pieces(
+        self, items: Sequence[Item], work: Callable[[Sequence[Item], str], Awaitable[Outcomes]]
+    ) -> Outcomes:
+        """Return what `work` makes of the items, as many in a call as one takes."""
+        outcomes: Outcomes = []
+        for start in range(0, len(items), PAGE_SIZE):
+            some, key = items[start : start + PAGE_SIZE], str(uuid.uuid4())
+            outcomes += await self._call(partial(work, some, key))
+        return outcomes
 
     def _name(self, dataset: str) -> DatasetName:
         if "/" in dataset:

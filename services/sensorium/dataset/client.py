@@ -3,7 +3,7 @@
 from sensorium.dataset.clients.connections import ConnectionClient
 from sensorium.dataset.clients.datasets import DatasetClient
 from sensorium.dataset.clients.file_batches import FileBatchClient
-from sensorium.dataset.clients.files import FileClient
+from sensorium.dataset.clients.files import FileClient, ThumbnailClient
 from sensorium.dataset.clients.jobs import JobClient
 from sensorium.dataset.clients.searches import FileSearchClient
 from sensorium.dataset_ports import DatasetPorts
@@ -30,6 +30,7 @@ REPEATABLE = {
         "ValidateConnection",
         "GetFile",
         "ListFiles",
+        "GetThumbnail",
         "GetFileStatistics",
         "SearchFiles",
         "ExplainSearchFiles",
@@ -57,4 +58,5 @@ def dataset_clients(channel: Channel) -> DatasetPorts:
         JobClient(channel),
         FileSearchClient(channel),
         FileBatchClient(channel),
+        ThumbnailClient(channel),
     )

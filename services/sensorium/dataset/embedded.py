@@ -33,6 +33,8 @@ from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
+from sensorium.dataset.thumbnail_cache import ThumbnailCache
+from sensorium.dataset.thumbnail_service import ThumbnailService
 from sensorium.dataset.vault import KEY_FILE, opened_vault
 from sensorium.dataset.version_copies import VersionCopies
 from sensorium.dataset_ports import DatasetPorts
@@ -41,10 +43,13 @@ from sensorium.storage.database import Database
 from sensorium.storage.postgres import Postgres
 from sensorium.storage.sqlite_file import SqliteFile
 from sensorium.storage.store import Store
+from sensorium.storage.workers import Workers
 
 STORE_FILE = "dataset.sqlite3"
 JOBS_FILE = "jobs.sqlite3"
 ONLY_WORKER = "dataset"
+THUMBNAILS = "thumbnails"
+PAINTERS = 2
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 OpenRunner = Callable[[Executor, Advance], AbstractAsyncContextManager[Runner]]
@@ -117,8 +122,9 @@ async def embedded_datasets(
         async with (
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),
-            VersionCopies(store, signals) as copies,
+            VersionCopies(store, signals, settings.lease_seconds if place.is_shared else 0) as copies,
             AsyncExitStack() as shared,
+            _painters(settings.queue_thumbnails) as painters,
         ):
             jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
             await jobs.resume_unfinished()
@@ -139,6 +145,13 @@ async def embedded_datasets(
                     finder=finder,
                 ),
                 FileBatchService(store, settings, opened),
+                ThumbnailService(
+                    store,
+                    opened,
+                    cache=ThumbnailCache(data_dir / THUMBNAILS, settings.thumbnail_cache_bytes),
+                    workers=painters,
+                    max_pixels=settings.max_thumbnail_pixels,
+                ),
             )
         await engine.forget_leases()
 
@@ -160,3 +173,12 @@ async def _doing(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _painters(queue: int) -> AsyncIterator[Workers]:
+    workers = Workers("thumbnails", PAINTERS, queue)
+    try:
+        yield workers
+    finally:
+        workers.close()

@@ -1,18 +1,18 @@
 """Finds and counts the files that are meant: by bitmaps where they can answer, by the catalog where they cannot."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select, true
 
 from sensorium.dataset import file_facets
 from sensorium.dataset.bitmaps.library import BitmapLibrary
-from sensorium.dataset.bitmaps.page_plan import Step, page_plan
-from sensorium.dataset.bitmaps.page_walk import PageWalk
+from sensorium.dataset.bitmaps.page_plan import Keys, page_plan
 from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
 from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
 from sensorium.dataset.file_fields import FileColumns
@@ -75,12 +75,14 @@ class FileFinder:
     def page(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
         """Return the chosen files of the version in row `version` that are in a span."""
         found = self._found(sql, version, chosen)
-        steps = None if found is None else self._plan(sql, version, found, span)
-        if found is None or steps is None:
+        # What must be looked for among many is found sooner by an index of the catalog, or in one walk over it.
+        few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
+        groups = self._plan(sql, version, found, span) if found and few else None
+        if found is None or groups is None:
             wanted = select(files).where(chosen.of(version.key), behind(span))
             return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
-        walk = PageWalk(sql, version.key, found.keys, found.rest if span.order.by is SortBy.URI else None)
-        keys = walk.first(steps, span)
+        rest = found.rest if span.order.by is SortBy.URI else None
+        keys = list(islice(_listed(sql, groups, span, rest), span.limit))
         rows = {row.key: row for row in sql.execute(select(files).where(files.c.key.in_(keys)))}
         return [rows[key] for key in keys]
 
@@ -97,11 +99,20 @@ class FileFinder:
                 positions &= matching(answered, bitmaps)
             return Found(positions, bitmaps.keys, None if rest == EVERYTHING else condition(rest, FileColumns()))
 
-    def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> list[Step] | None:
+    def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> Iterator[Keys] | None:
         # By URI a page has soon enough files; another order begins with the least of all.
         positions = found.positions if span.order.by is SortBy.URI else _resolved(sql, version.key, found)
+        wide = span if found.rest is None else replace(span, limit=max(span.limit, _AT_ONCE))
         with self._library.lent(sql, version) as bitmaps:
-            return None if bitmaps is None else page_plan(bitmaps, positions, span)
+            return None if bitmaps is None else page_plan(bitmaps, positions, wide)
+
+
+def _listed(sql: Connection, groups: Iterable[Keys], span: Span, rest: ColumnElement[bool] | None) -> Iterator[int]:
+    """Yield the keys of files behind the place of a span that satisfy the rest, group by group in order."""
+    for keys in groups:
+        mine = files.c.key.in_(keys) & behind(span) & (true() if rest is None else rest)
+        listed = select(files.c.key).where(mine).order_by(*ordered(span.order)).limit(span.limit)
+        yield from sql.execute(listed).scalars().all()
 
 
 def _resolved(sql: Connection, version: int, found: Found) -> BitMap:

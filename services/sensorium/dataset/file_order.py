@@ -29,9 +29,12 @@ class Span:
 
 
 def ordered(order: FileOrder) -> list[Any]:
-    """Return what to order by; files that are alike follow each other by URI."""
+    """Return what to order by; files that are alike follow each other by URI, and those without a time come first."""
     columns = [files.c[order.by.value], *([] if order.by is SortBy.URI else [files.c.uri])]
-    return [column.desc() if order.descending else column for column in columns]
+    turned = [column.desc() if order.descending else column for column in columns]
+    if order.by is SortBy.FILE_CREATE_TIME:  # Databases differ in where they put what is not there.
+        turned[0] = turned[0].nulls_last() if order.descending else turned[0].nulls_first()
+    return turned
 
 
 def place_of(row: Row[Any], order: FileOrder) -> FilePlace:

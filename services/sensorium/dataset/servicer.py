@@ -18,4 +18,5 @@ class DatasetServicer(DatasetMethods, ConnectionMethods, FileMethods, FileBatchM
         self.files = ports.files
         self.jobs = ports.jobs
         self.file_batches = ports.file_batches
+        self.thumbnails = ports.thumbnails
         self.searches = ports.searches

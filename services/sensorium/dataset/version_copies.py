@@ -35,9 +35,12 @@ class VersionCopies:
     Args:
         store: An open catalog.
         signals: Wakes what removes.
+        silent_seconds: How long a copy of another process on the same catalog may add nothing before it is taken for
+            dead; 0 where there is no other process.
     """
 
-    def __init__(self, store: Store, signals: Signals) -> None:
+    def __init__(self, store: Store, signals: Signals, silent_seconds: float = 0) -> None:
+        self._silent_seconds = silent_seconds
         self._store = store
         self._signals = signals
         self._working: set[int] = set()
@@ -128,7 +131,8 @@ class VersionCopies:
         while True:
             try:
                 async with self._staging:
-                    left = {*await self._store.read(copying.left_behind)} - self._working
+                    found = await self._store.read(partial(copying.left_behind, silent_seconds=self._silent_seconds))
+                    left = {*found} - self._working
                 for staged in left:
                     piece = partial(copying.remove_piece, staged=staged)
                     while await self._store.write(piece, Terms(copying.PIECE, bulk=True, frees=True)):

@@ -18,9 +18,11 @@ from sensorium.errors import NotFound
 from sensorium.model.dataset import DatasetVersion, VersionSpec, VersionState
 from sensorium.model.dataset_file import FileStatus
 from sensorium.model.dataset_names import DatasetName, VersionName
-from sensorium.storage import moments
+from sensorium.storage import lease_clock, moments
 
 PIECE = 2000
+# The state of what is being removed, which no version has that anybody finds.
+REMOVED = "REMOVED"
 _OWN = frozenset({"key", "version", "change"})
 
 
@@ -28,8 +30,8 @@ def stage(sql: Connection, source: VersionName, spec: VersionSpec) -> int:
     """Begin a version that nobody finds yet; unless it names a storage it has the source's. Raises NotFound."""
     dataset, before = datasets.row_of(sql, source.dataset), versions.row_of(sql, source)
     stored_elsewhere = bool(spec.uri or spec.connection)
+    now = lease_clock.now(sql)
     lowest = sql.execute(select(func.min(version_table.c.number)).where(version_table.c.dataset == dataset.key))
-    now = moments.now()
     made = insert(version_table).values(
         dataset=dataset.key,
         number=min(0, lowest.scalar_one()) - 1,
@@ -89,7 +91,7 @@ def copy_rest(sql: Connection, source: int, staged: int, since: int) -> None:
 
 def show(sql: Connection, staged: int, dataset: DatasetName) -> DatasetVersion:
     """Make a staged version the next of its dataset. Raises NotFound when it was deleted."""
-    changes_of(sql, staged)
+    _check_staged(sql, staged)
     row = datasets.row_of(sql, dataset)
     number = row.latest + 1
     shown = {"number": number, "create_time": moments.now(), "update_time": moments.now()}
@@ -98,18 +100,24 @@ def show(sql: Connection, staged: int, dataset: DatasetName) -> DatasetVersion:
     return versions.get(sql, VersionName(dataset, number))
 
 
-def left_behind(sql: Connection) -> list[int]:
-    """Return the rows of all staged versions."""
-    return list(sql.execute(select(version_table.c.key).where(version_table.c.number < 0)).scalars())
+def left_behind(sql: Connection, silent_seconds: float) -> list[int]:
+    """Return the rows of the staged versions that nobody has added to for so long."""
+    silent = version_table.c.update_time <= lease_clock.now(sql) - round(silent_seconds * 1e6)
+    return list(sql.execute(select(version_table.c.key).where(version_table.c.number < 0, silent)).scalars())
 
 
 def remove_piece(sql: Connection, staged: int) -> bool:
-    """Delete a piece of a staged version, at the end the version; return whether something is left."""
-    hidden = select(version_table.c.key).where(version_table.c.key == staged, version_table.c.number < 0)
-    some = select(table.c.key).where(table.c.version.in_(hidden.scalar_subquery())).limit(PIECE)
+    """Delete a piece of a staged version, at the end the version; return whether something is left.
+
+    From the first piece on nobody can add to it, or show it.
+    """
+    mine = (version_table.c.key == staged) & (version_table.c.number < 0)
+    if not sql.execute(update(version_table).where(mine).values(state=REMOVED)).rowcount:
+        return False
+    some = select(table.c.key).where(table.c.version == staged).limit(PIECE)
     if sql.execute(table.delete().where(table.c.key.in_(some.scalar_subquery()))).rowcount:
         return True
-    sql.execute(version_table.delete().where(version_table.c.key == staged, version_table.c.number < 0))
+    sql.execute(version_table.delete().where(mine))
     return False
 
 
@@ -121,10 +129,18 @@ def changes_of(sql: Connection, version: int) -> int:
     return int(found)
 
 
+def _check_staged(sql: Connection, staged: int) -> None:
+    mine = (version_table.c.key == staged) & (version_table.c.state == VersionState.DRAFT.value)
+    if sql.execute(select(version_table.c.key).where(mine)).first() is None:
+        raise NotFound("the copy was removed meanwhile", metadata={"resource": "version"})
+
+
 def _copy(sql: Connection, source: int, staged: int, chosen: ColumnElement[bool]) -> None:
     """Copy the chosen files of a version as they are now, and what taggers said of them."""
-    for version in (source, staged):
-        changes_of(sql, version)
+    changes_of(sql, source)
+    _check_staged(sql, staged)
+    alive = update(version_table).where(version_table.c.key == staged).values(update_time=lease_clock.now(sql))
+    sql.execute(alive)
     uris = select(table.c.uri).where(table.c.version == source, chosen)
     before = (table.c.version == staged) & table.c.uri.in_(uris.scalar_subquery())
     count, size = _counted(sql, before)

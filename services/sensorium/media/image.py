@@ -38,9 +38,9 @@ _FILTERS = {
     "box": Image.Resampling.BOX,
 }
 _DRAFT = 1.5  # a JPEG is decoded at a fraction of its size as long as that is this many times what is wanted
-_LARGE_PIXELS = 8_000_000
-# Pictures beyond _LARGE_PIXELS are decoded one at a time, so that a flood of them takes the memory of one.
-_one_large = threading.Lock()
+LARGE_PIXELS = 8_000_000
+# Pictures beyond LARGE_PIXELS are decoded one at a time, so that a flood of them takes the memory of one.
+one_large = threading.Lock()
 
 # The limit of each card is checked before anything is decoded; Pillow's own would warn, and know no card.
 Image.MAX_IMAGE_PIXELS = None
@@ -79,7 +79,7 @@ class ImageDecoder:
         except InvalidArgument:
             raise
         except Exception as error:  # Pillow's decoders raise nearly anything for damaged files
-            raise undecodable(f"is no image that can be decoded: {_told(error)}") from error
+            raise undecodable(f"is no image that can be decoded: {told(error)}") from error
         return Decoded(pixels if self.layout == "NHWC" else np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
     def _pixels(self, data: bytes) -> Pixels:
@@ -87,11 +87,11 @@ class ImageDecoder:
             self._check_pixels(image)
             side = round(self.size * _DRAFT)
             image.draft(None, (side, side))
-            with _one_large if image.width * image.height > _LARGE_PIXELS else nullcontext():
-                square = _scalable(image).resize(
+            with one_large if image.width * image.height > LARGE_PIXELS else nullcontext():
+                square = scalable(image).resize(
                     (self.size, self.size), _FILTERS[self.resample], self._box(image.width, image.height)
                 )
-            return np.asarray(_upright(_rgb(square), _orientation(image)))
+            return np.asarray(upright(rgb(square), orientation_of(image)))
 
     def _check_pixels(self, image: Image.Image) -> None:
         pixels = image.width * image.height
@@ -106,7 +106,7 @@ class ImageDecoder:
         return (left, top, left + side, top + side)
 
 
-def _scalable(image: Image.Image) -> Image.Image:
+def scalable(image: Image.Image) -> Image.Image:
     """Return the picture in a mode whose values may be averaged: no palette, no single bits, no 16 bits."""
     match image.mode:
         case "P" | "PA":
@@ -130,7 +130,7 @@ def _stretched(values: NDArray[np.generic]) -> Pixels:
     return ((numbers - least) * (255 / max(greatest - least, 1e-30))).astype(np.uint8)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
     """Return the picture in red, green and blue; what is transparent shows white."""
     if image.mode in {"RGBA", "LA", "RGBa", "La"}:
         white = Image.new("RGBA", image.size, "white")
@@ -139,18 +139,20 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
+    """Return how the camera was held, 1 to 8 in EXIF's words; 1 is upright."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # damaged EXIF spoils no picture; Pillow raises nearly anything for it
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture as the camera saw it."""
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
     """Return what Pillow says, without the object that it prints when it knows no format."""
     if isinstance(error, UnidentifiedImageError):
         return f"it is none of {', '.join(FORMATS)}"

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, create_engine, func, select
 
-from sensorium.dataset import file_facets, tags, versions
+from sensorium.dataset import file_facets, file_finder, tags, versions
 from sensorium.dataset import files as catalog
 from sensorium.dataset.bitmaps import library as library_module
-from sensorium.dataset.bitmaps import loading, page_plan, uri_blocks
+from sensorium.dataset.bitmaps import loading, uri_blocks
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.datasets import create
 from sensorium.dataset.file_fields import FIELDS, tokens_of
@@ -52,8 +52,8 @@ def file(number: int, *, size: int = 0, moment: int = 0) -> dict[str, Any]:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few files already be many."""
     monkeypatch.setattr(uri_blocks, "MOST", 2 * uri_blocks.SIZE)
-    monkeypatch.setattr(page_plan, "FEW", 3)
     monkeypatch.setattr(library_module, "MOST_CHANGES", 40)
+    monkeypatch.setattr(file_finder, "LOOKED_AT", 100)
 
 
 @pytest.fixture

@@ -1,78 +1,56 @@
-"""Says where the next files of a listing are, so that the catalog looks at few others."""
+"""Says among which files the next page of a listing is, so that the catalog looks at few others."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from sensorium.dataset.bitmaps.number_column import NOTHING
-from sensorium.dataset.bitmaps.positions import Positions, bitmap_of, positions_in
-from sensorium.dataset.bitmaps.uri_blocks import Stretch
+from sensorium.dataset.bitmaps.positions import Positions, positions_in
 from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
-from sensorium.dataset.file_order import Span
-from sensorium.model.dataset_file import FileOrder, SortBy
+from sensorium.dataset.file_order import FilePlace, Span
+from sensorium.model.dataset_file import SortBy
 
-# So many files are sorted rather than walked to.
-FEW = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Few:
-    """Some files, by their keys, in no order."""
-
-    keys: tuple[int, ...]
+Keys = Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
-    """Files by URI, behind `beyond` unless that is None, on the stretches where there are any; it is taken once."""
+def page_plan(bitmaps: VersionBitmaps, found: BitMap, span: Span) -> Iterator[Keys]:
+    """Yield the keys of found files in groups until those of a span are among them; each group follows the last.
 
-    found: BitMap
-    stretches: Iterator[Stretch]
-    beyond: str | None = None
-
-
-Step = Few | Walk
-
-
-def page_plan(bitmaps: VersionBitmaps, found: BitMap, span: Span) -> list[Step]:
-    """Return the steps that lead to the found files of a span; the files of each step follow those of the last."""
-    if len(found) <= FEW:
-        return [_few(bitmaps, positions_in(found))]
+    What the bitmaps are needed for is done at once, so that the groups may be taken when they have changed.
+    """
     if span.order.by is SortBy.URI:
-        return [_walk(bitmaps, found, span.order, span.place.uri if span.place else None)]
+        return _by_uri(bitmaps, positions_in(found), span, span.place)
     return _by_value(bitmaps, positions_in(found), span)
 
 
-def _by_value(bitmaps: VersionBitmaps, found: Positions, span: Span) -> list[Step]:
-    order, place, limit = span.order, span.place, span.limit
-    # Turned round, the last is the first. Nothing is as small as NOTHING, and turning that is harmless below.
-    numbers = bitmaps.numbers[order.by.value].values[found]
-    keyed = ~numbers if order.descending else numbers
-    steps = []
-    if place is not None:
-        value = NOTHING if place.value is None else place.value
-        at = ~value if order.descending else value
-        steps.append(_step(bitmaps, found[keyed == at], order, place.uri))
+def _by_value(bitmaps: VersionBitmaps, found: Positions, span: Span) -> Iterator[Keys]:
+    numbers = bitmaps.numbers[span.order.by.value].values[found]
+    # Turned round, the last is the first.
+    keyed = ~numbers if span.order.descending else numbers
+    groups: list[Iterable[Keys]] = []
+    if span.place is not None:
+        value = NOTHING if span.place.value is None else span.place.value
+        at = ~value if span.order.descending else value
+        groups.append(_by_uri(bitmaps, found[keyed == at], span, span.place))
         found, keyed = found[keyed > at], keyed[keyed > at]
-    if len(found) > limit:
-        last = np.partition(keyed, limit - 1)[limit - 1]
-        steps += [_few(bitmaps, found[keyed < last]), _step(bitmaps, found[keyed == last], order, None)]
+    if len(found) > span.limit:
+        last = np.partition(keyed, span.limit - 1)[span.limit - 1]
+        groups += [[_keys(bitmaps.keys, found[keyed < last])], _by_uri(bitmaps, found[keyed == last], span, None)]
     else:
-        steps.append(_few(bitmaps, found))
-    return steps
+        groups.append([_keys(bitmaps.keys, found)])
+    return chain.from_iterable(groups)
 
 
-def _step(bitmaps: VersionBitmaps, found: Positions, order: FileOrder, beyond: str | None) -> Step:
-    if len(found) <= FEW:
-        return _few(bitmaps, found)
-    return _walk(bitmaps, bitmap_of(found), order, beyond)
+def _by_uri(bitmaps: VersionBitmaps, found: Positions, span: Span, place: FilePlace | None) -> Iterator[Keys]:
+    beyond = place.uri if place else None
+    groups = bitmaps.blocks.groups(found, beyond, span.limit, descending=span.order.descending)
+    return map(partial(_keys, bitmaps.keys), groups)
 
 
-def _walk(bitmaps: VersionBitmaps, found: BitMap, order: FileOrder, beyond: str | None) -> Walk:
-    return Walk(found, bitmaps.blocks.stretches(positions_in(found), beyond, descending=order.descending), beyond)
-
-
-def _few(bitmaps: VersionBitmaps, found: Positions) -> Few:
-    return Few(tuple(bitmaps.keys[found].tolist()))
+def _keys(keys: NDArray[np.int64], positions: Positions) -> Keys:
+    found: list[int] = keys[positions].tolist()
+    return found

@@ -1,7 +1,7 @@
 """Divides the files of a version into blocks by URI, so that a page of few files looks at few others."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,10 @@ Blocks = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The URIs from `start`, and below `end` unless that is None; `count` chosen files are among them."""
+    """The URIs from `start`, and below `end` unless that is None."""
 
     start: str
     end: str | None
-    count: int
 
 
 class UriBlocks:
@@ -39,7 +38,7 @@ class UriBlocks:
     def crowded(self) -> list[Stretch]:
         """Return the blocks that have become too large, last block first."""
         counts = np.bincount(self._files.values)
-        return list(self._shown(self._starts, np.flatnonzero(counts > MOST)[::-1], counts))
+        return [self._stretch(int(each)) for each in np.flatnonzero(counts > MOST)[::-1]]
 
     def split(self, crowded: Stretch, starts: Sequence[str], positions: NDArray[np.integer]) -> None:
         """Divide a crowded block.
@@ -55,37 +54,36 @@ class UriBlocks:
         files[files > block] += len(starts)
         files[positions] = block + np.arange(len(positions), dtype=np.int32) // SIZE
 
-    def stretches(self, chosen: Positions, beyond: str | None, *, descending: bool) -> Iterator[Stretch]:
-        """Yield the blocks with chosen files in order, from the one in which the URI `beyond` is."""
-        counts = np.bincount(self._files.values[chosen])
-        blocks = np.flatnonzero(counts)
+    def groups(self, chosen: Positions, beyond: str | None, count: int, *, descending: bool) -> Iterator[Positions]:
+        """Yield the chosen files of one or more blocks at a time, in order, from the block that the URI `beyond` is in.
+
+        Each time `count` or more, as long as there are so many. All but the yielding is done at once, so that it may go
+        on when blocks are divided.
+        """
+        blocks = self._files.values[chosen]
+        counts = np.bincount(blocks)
+        wanted = np.flatnonzero(counts)[:: -1 if descending else 1]
         if beyond is not None:
             here = self._block(beyond)
-            blocks = blocks[blocks <= here] if descending else blocks[blocks >= here]
-        return self._shown(self._starts, blocks[::-1] if descending else blocks, counts)
+            wanted = wanted[wanted <= here] if descending else wanted[wanted >= here]
+        return _grouped(chosen, blocks, wanted, np.cumsum(counts[wanted]), count)
 
     def _block(self, uri: str) -> int:
         return bisect_right(self._starts, uri) - 1
 
-    @staticmethod
-    def _shown(starts: Sequence[str], blocks: Blocks, counts: Blocks) -> Iterator[Stretch]:
-        """Yield blocks as they are now, though they may be divided before the last is taken."""
-        for block in blocks.tolist():
-            end = starts[block + 1] if block + 1 < len(starts) else None
-            yield Stretch(starts[block], end, int(counts[block]))
+    def _stretch(self, block: int) -> Stretch:
+        end = self._starts[block + 1] if block + 1 < len(self._starts) else None
+        return Stretch(self._starts[block], end)
 
 
-def joined(stretches: Iterable[Stretch], count: int) -> Iterator[Stretch]:
-    """Yield stretches, of which those that touch are one as long as it has fewer than `count` chosen files."""
-    held: Stretch | None = None
-    for each in stretches:
-        if held and held.count < count and held.end == each.start:
-            held = Stretch(held.start, each.end, held.count + each.count)
-        elif held and held.count < count and each.end == held.start:
-            held = Stretch(each.start, held.end, held.count + each.count)
-        else:
-            if held:
-                yield held
-            held = each
-    if held:
-        yield held
+def _grouped(
+    chosen: Positions, blocks: NDArray[np.int32], wanted: Blocks, totals: Blocks, count: int
+) -> Iterator[Positions]:
+    """Yield the chosen files of the wanted blocks; `totals` counts those of a block and all before."""
+    start = 0
+    while start < len(wanted):
+        before = int(totals[start - 1]) if start else 0
+        end = min(int(np.searchsorted(totals, before + count)) + 1, len(wanted))
+        low, high = sorted((wanted[start], wanted[end - 1]))
+        yield chosen[(blocks >= low) & (blocks <= high)]
+        start = end

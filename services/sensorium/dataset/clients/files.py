@@ -6,7 +6,7 @@ from dataclasses import replace
 import grpc
 
 from sensorium.dataset.clients.datasets import new_request_id
-from sensorium.dataset_ports import Files
+from sensorium.dataset_ports import Files, Thumbnails
 from sensorium.model.dataset_file import (
     BY_URI,
     EVERY_FILE,
@@ -17,6 +17,7 @@ from sensorium.model.dataset_file import (
     TagChange,
     TagEdit,
     TagEditResult,
+    Thumbnail,
 )
 from sensorium.model.dataset_names import FileName, VersionName
 from sensorium.model.search import FacetRequest, Page
@@ -92,3 +93,15 @@ class FileClient(Files):
         request = pb.ListTagEditsRequest(parent=str(name), page_size=page_size, page_token=page_token)
         response = await self._stub.ListTagEdits(request)
         return Page(tuple(map(change_from_proto, response.tag_edits)), response.next_page_token)
+
+
+class ThumbnailClient(Thumbnails):
+    """Satisfies `Thumbnails` over a channel of `rpc.channel`."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DatasetServiceStub(channel)
+
+    async def get_thumbnail(self, name: FileName, mode: str = "") -> Thumbnail:
+        """Return a small picture of an image."""
+        found = await self._stub.GetThumbnail(pb.GetThumbnailRequest(name=str(name), mode=mode))
+        return Thumbnail(found.data, found.content_type, found.width, found.height)

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from sensorium.dataset_ports import Files
+from sensorium.dataset_ports import Files, Thumbnails
 from sensorium.model.dataset_names import FileName, VersionName
 from sensorium.model.search import FacetRequest
 from sensorium.rpc.codec.dataset_file import (
@@ -23,9 +23,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class FileMethods(DatasetServiceServicer):
-    """Serves `files`."""
+    """Serves `files` and `thumbnails`."""
 
     files: Files
+    thumbnails: Thumbnails
 
     async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:  # noqa: N802, ARG002
         """Return one file record."""
@@ -50,6 +51,17 @@ class FileMethods(DatasetServiceServicer):
         """Send the bytes of a file."""
         async for chunk in self.files.read_file(FileName.parse(request.name)):
             yield pb.ReadFileResponse(data=chunk)
+
+    async def GetThumbnail(  # noqa: N802
+        self,
+        request: pb.GetThumbnailRequest,
+        context: Context,  # noqa: ARG002
+    ) -> pb.GetThumbnailResponse:
+        """Return a small picture."""
+        found = await self.thumbnails.get_thumbnail(FileName.parse(request.name), request.mode)
+        return pb.GetThumbnailResponse(
+            data=found.data, content_type=found.content_type, width=found.width, height=found.height
+        )
 
     async def GetFileStatistics(  # noqa: N802
         self,

@@ -1,0 +1,78 @@
+"""File records as lines of JSON: what `dataset add-files` and `dataset change-files` read."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sensorium.cli.lines import Line
+from sensorium.errors import InvalidArgument, Reason
+from sensorium.model.file_batch import FileChange, FileSpec
+
+_KINDS: Mapping[str, tuple[type, str]] = {
+    "uri": (str, "a text"),
+    "content_type": (str, "a text"),
+    "fingerprint": (str, "a text"),
+    "file_update_time": (str, "a time as in 2026-01-31T12:00:00Z"),
+    "file_create_time": (str, "a time as in 2026-01-31T12:00:00Z"),
+    "size_bytes": (int, "a whole number"),
+    "width": (int, "a whole number"),
+    "height": (int, "a whole number"),
+    "duration_ms": (int, "a whole number"),
+    "attributes": (dict, "an object"),
+    "comment": (str, "a text"),
+}
+
+
+def read_spec(line: Line) -> FileSpec:
+    """Read the record of a line. Raises InvalidArgument, naming the line and the field."""
+    return _spec(line, _object(line))
+
+
+def read_change(line: Line) -> FileChange:
+    """Read the change of a line, which has the file's `id`. Raises InvalidArgument, naming the line and the field."""
+    said = _object(line)
+    identifier = said.pop("id", None)
+    if not isinstance(identifier, str):
+        raise _invalid(line, "id", "must be a text")
+    return FileChange(identifier, _spec(line, said))
+
+
+def _object(line: Line) -> dict[str, Any]:
+    try:
+        said = json.loads(line.text())
+    except (ValueError, RecursionError) as error:
+        raise _invalid(line, "", f"is not JSON: {error}") from None
+    if not isinstance(said, dict):
+        raise _invalid(line, "", "is not a JSON object")
+    return said
+
+
+def _spec(line: Line, said: Mapping[str, Any]) -> FileSpec:
+    for field, value in said.items():
+        kind, shown = _KINDS.get(field, (None, ""))
+        if kind is None:
+            raise _invalid(line, field, f"is unknown; a record has {', '.join(_KINDS)}")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise _invalid(line, field, f"must be {shown}")
+    times = {field: _moment(line, field, value) for field, value in said.items() if field.endswith("_time")}
+    return FileSpec(**{**said, **times})
+
+
+def _moment(line: Line, field: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _invalid(line, field, f"must be {_KINDS[field][1]}") from None
+    if moment.tzinfo is None:
+        raise _invalid(line, field, "needs a zone")
+    return moment
+
+
+def _invalid(line: Line, field: str, problem: str) -> InvalidArgument:
+    place = f"line {line.number}"
+    return InvalidArgument(
+        f"{place}: {f'{field} ' if field else ''}{problem}",
+        reason=Reason.FIELD_INVALID if field else Reason.REQUEST_MALFORMED,
+        field=field or place,
+    )
