@@ -31,12 +31,15 @@ from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.reembedding import Reembedding
 from sensorium.gateway.searcher import EmbeddingSearcher
+from sensorium.gateway.usage.client import REPEATABLE as USAGE_REPEATABLE
+from sensorium.gateway.usage.client import UsageClient
+from sensorium.gateway.usage.combined import CombinedUsage
 from sensorium.gateway.usage.ledger import UsageLedger, opened_ledger
 from sensorium.gateway.usage.metered import MeteredEmbedder, MeteredTagger
 from sensorium.gateway.usage.servicer import UsageServicer
 from sensorium.gateway.usage.store import STORE_FILE as USAGE_FILE
 from sensorium.gateway.usage.store import UsageStore
-from sensorium.ports import Embedder, Searcher, Tagger
+from sensorium.ports import Embedder, Searcher, Tagger, UsageReader
 from sensorium.rpc.address import check_bindable
 from sensorium.rpc.backend import follow_channel
 from sensorium.rpc.channel import Channel, Repeatable
@@ -73,6 +76,8 @@ SEARCH = "search"
 TAG = "tag"
 DATASET = "dataset"
 TRITON = "triton"
+
+DATASET_USAGE_FILE = "dataset-usage.sqlite3"  # Beside a gateway's, should both have one data directory.
 
 _TRITON_REMEDY = "set SENSORIUM_TRITON__ALLOW_PUBLIC=true on a network that only the mesh is on"
 
@@ -176,6 +181,7 @@ class Parts:
         self.readiness = readiness
         self._resources = resources
         self._public: Embedder | None = None  # A gateway's, once its services are built.
+        self._to_datasets: Channel | None = None
 
     async def services(self) -> list[Registration]:
         """Return the services of this process's role."""
@@ -185,7 +191,7 @@ class Parts:
             case Role.SEARCH:
                 return [self._search_service(await self._local_searcher(), {SEARCH})]
             case Role.ALL | Role.GATEWAY:
-                ledger = await self._ledger()
+                ledger = await self._ledger(USAGE_FILE)
                 embedder, searcher = MeteredEmbedder(await self._embedder(), ledger), await self._searcher()
                 tagger = await self._metered_tagger(embedder, ledger)
                 self._public = embedder
@@ -195,7 +201,7 @@ class Parts:
                     self._embed_service(embedder),
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
-                    usage_service(UsageServicer(ledger)),
+                    usage_service(UsageServicer(await self._usage(ledger))),
                     *await self._dataset_services(self._around(embedder, searcher, tagger)),
                 ]
             case Role.TAG:
@@ -205,7 +211,11 @@ class Parts:
                 await self._inference_server(self._cards(), TRITON)
                 return []
             case Role.DATASET:
-                return [self._dataset_service(await self._local_datasets(await self._neighbours()))]
+                ledger = await self._ledger(DATASET_USAGE_FILE)
+                return [
+                    self._dataset_service(await self._local_datasets(await self._neighbours(ledger))),
+                    usage_service(UsageServicer(ledger)),
+                ]
 
     def http_front(self, guards: Guards, server: RpcServer) -> HttpFront | None:
         """Return what a gateway serves over HTTP, under the limits of `server`; None for other roles.
@@ -236,11 +246,17 @@ class Parts:
     async def _dataset_services(self, neighbours: Neighbours) -> list[Registration]:
         """Return the dataset service; none at a gateway that is told of no dataset role."""
         if target := self.settings.dataset.target:
-            channel = await self._channel(target, DATASET_REPEATABLE, "sensorium.v1.DatasetService", DATASET)
-            return [self._dataset_service(dataset_clients(channel))]
+            return [self._dataset_service(dataset_clients(await self._dataset_channel(target)))]
         if self.settings.role is Role.GATEWAY:
             return []
         return [self._dataset_service(await self._local_datasets(neighbours))]
+
+    async def _dataset_channel(self, target: str) -> Channel:
+        """Open the channel to a dataset role, once."""
+        if self._to_datasets is None:
+            repeatable = {**DATASET_REPEATABLE, **USAGE_REPEATABLE}
+            self._to_datasets = await self._channel(target, repeatable, "sensorium.v1.DatasetService", DATASET)
+        return self._to_datasets
 
     def _dataset_service(self, ports: DatasetPorts) -> Registration:
         return dataset_service(DatasetServicer(ports), {DATASET})
@@ -263,9 +279,15 @@ class Parts:
             return await self._local_tagger(embedder)
         return TagClient(await self._channel(target, TAG_REPEATABLE, "sensorium.v1.TagService", TAG))
 
-    async def _ledger(self) -> UsageLedger:
-        """Open what counts the usage of this gateway's callers."""
-        store = UsageStore(self.settings.data_dir / USAGE_FILE)
+    async def _usage(self, ledger: UsageLedger) -> UsageReader:
+        """Return what tells of usage: this gateway's, with that of a dataset role's own work."""
+        if not (target := self.settings.dataset.target):
+            return ledger
+        return CombinedUsage((ledger, UsageClient(await self._dataset_channel(target))))
+
+    async def _ledger(self, file: str) -> UsageLedger:
+        """Open what counts the usage of this gateway's callers, or of a dataset role's own work."""
+        store = UsageStore(self.settings.data_dir / file)
         return await self._resources.enter_async_context(opened_ledger(store, self.settings.usage.flush_seconds))
 
     async def _metered_tagger(self, embedder: Embedder, ledger: UsageLedger) -> Tagger:
@@ -336,10 +358,10 @@ class Parts:
         self.readiness.set(TAG, True)
         return tagger
 
-    async def _neighbours(self) -> Neighbours:
-        """Return what a dataset role of its own calls."""
-        embedder = await self._embedder()
-        return self._around(embedder, await self._searcher(), await self._tagger(embedder))
+    async def _neighbours(self, ledger: UsageLedger) -> Neighbours:
+        """Return what a dataset role of its own calls; the ledger counts it."""
+        embedder = MeteredEmbedder(await self._embedder(), ledger)
+        return self._around(embedder, await self._searcher(), await self._metered_tagger(embedder, ledger))
 
     def _around(self, embedder: Embedder, searcher: Searcher, tagger: Tagger) -> Neighbours:
         """Return what datasets call, of which the searcher and the tagger can work by other embedders too."""

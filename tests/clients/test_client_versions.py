@@ -14,6 +14,7 @@ from memory_mesh import MemoryMesh
 from served_mesh import served as served_over_grpc
 
 from sensorium.gateway.keys.guard import KeyGuard
+from sensorium.gateway.keys.master import master_secret
 from sensorium.gateway.usage.ledger import opened_ledger
 from sensorium.gateway.usage.metered import MeteredEmbedder
 from sensorium.gateway.usage.store import STORE_FILE, UsageStore
@@ -39,6 +40,12 @@ async def ran(command: list[str], folder: Path) -> None:
     assert process.returncode == 0, output.decode()
 
 
+def python_with(*packages: str) -> list[str]:
+    """Return the command of a Python that has these packages and nothing else."""
+    command = [str(UV), "run", "-q", "--isolated", "--no-project", "--python", sys.executable]
+    return [*command, *(part for package in packages for part in ("--with", package)), "python"]
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("package", "script", "path"),
@@ -50,24 +57,31 @@ async def ran(command: list[str], folder: Path) -> None:
         ("openai==1.109.1", "openai_client.py", "/v1"),
         ("openai==2.54.0", "openai_client.py", "/v1"),
         ("openai==3.52.0", "openai_client.py", "/compatible-mode/v1"),
+        ("langchain-openai<1", "langchain_client.py", "/v1"),
+        ("langchain-openai==1.7.3", "langchain_client.py", "/v1"),
+        ("cohere==7.3.1", "cohere_client.py", ""),
     ],
 )
 async def test_an_sdk_of_this_version_works(package: str, script: str, path: str, keys: Keys, tmp_path: Path) -> None:
     _, secret = keys.make()
-    python = [
-        str(UV),
-        "run",
-        "-q",
-        "--isolated",
-        "--no-project",
-        "--python",
-        sys.executable,
-        "--with",
-        package,
-        "python",
-    ]
     async with front(guard=KeyGuard(keys.ring, local=True), aliases=ALIASES) as served:
-        await ran([*python, str(HERE / script), f"{served.url}{path}", secret.text], tmp_path)
+        await ran([*python_with(package), str(HERE / script), f"{served.url}{path}", secret.text], tmp_path)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("packages", "script"),
+    [
+        # It imports aiohttp and does not say so.
+        (("volcengine==1.0.229", "aiohttp"), "volcengine_client.py"),
+        (("vikingdb-python-sdk==0.1.35",), "vikingdb_client.py"),
+    ],
+)
+async def test_an_sdk_that_signs_works(packages: tuple[str, ...], script: str, keys: Keys, tmp_path: Path) -> None:
+    key, _ = keys.make()
+    async with front(guard=KeyGuard(keys.ring, local=True)) as served:
+        secret = master_secret(served.folder).signing_secret(key.id)
+        await ran([*python_with(*packages), str(HERE / script), served.url, key.id, secret], tmp_path)
 
 
 @pytest.mark.timeout(600)

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from http_front import Front, front
-from media_samples import encoded, picture
+from media_samples import clip, encoded, hum, picture
 from tower_fakes import THREE, TowersInMemory
 
 from sensorium.embed.batcher import BatchLimits
@@ -25,8 +26,9 @@ VIKINGDB = "/api/data/embedding/version/2"
 
 
 def dashscope(kind: str) -> Callable[[str], dict[str, Any]]:
-    many = kind == "multi_images"
-    return lambda uri: {"model": MODEL, "input": {"contents": [{kind: [uri] if many else uri}]}}
+    many = kind in {"multi_images", "video frames"}
+    name = kind.partition(" ")[0]
+    return lambda uri: {"model": MODEL, "input": {"contents": [{name: [uri, uri] if many else uri}]}}
 
 
 # Every field of every family that may hold a URL: the path, and the body with one there.
@@ -34,6 +36,9 @@ FIELDS: Mapping[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "openai input": ("/v1/embeddings", lambda uri: {"model": MODEL, "modality": "image", "input": [uri]}),
     "openai audio": ("/v1/embeddings", lambda uri: {"model": MODEL, "modality": "audio", "input": uri}),
     "jina image": ("/v1/embeddings", lambda uri: {"model": MODEL, "input": [{"image": uri}]}),
+    "jina audio": ("/v1/embeddings", lambda uri: {"model": MODEL, "input": [{"text": "a", "audio": uri}]}),
+    "jina video": ("/v1/embeddings", lambda uri: {"model": MODEL, "input": [{"video": uri}]}),
+    "jina url": ("/v1/embeddings", lambda uri: {"model": MODEL, "input": [{"url": uri}]}),
     "infinity image": ("/embeddings_image", lambda uri: {"model": MODEL, "input": [uri]}),
     "infinity audio": ("/embeddings_audio", lambda uri: {"model": MODEL, "input": [uri]}),
     "cohere images": ("/v2/embed", lambda uri: {"model": MODEL, "images": [uri]}),
@@ -44,6 +49,8 @@ FIELDS: Mapping[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "dashscope image": (DASHSCOPE, dashscope("image")),
     "dashscope audio": (DASHSCOPE, dashscope("audio")),
     "dashscope multi_images": (DASHSCOPE, dashscope("multi_images")),
+    "dashscope video": (DASHSCOPE, dashscope("video")),
+    "dashscope video frames": (DASHSCOPE, dashscope("video frames")),
     "vikingdb image": (
         VIKINGDB,
         lambda uri: {"model": {"model_name": MODEL}, "data": [{"data_type": "image", "image": uri}]},
@@ -52,6 +59,11 @@ FIELDS: Mapping[str, tuple[str, Callable[[str], dict[str, Any]]]] = {
     "viking sequence": (
         "/api/vikingdb/embedding",
         lambda uri: {"data": [{"full_modal_seq": [{"image": uri}]}], "dense_model": {"name": MODEL}},
+    ),
+    "viking video": ("/api/vikingdb/embedding", lambda uri: {"data": [{"video": uri}], "dense_model": {"name": MODEL}}),
+    "viking sequence video": (
+        "/api/vikingdb/embedding",
+        lambda uri: {"data": [{"full_modal_seq": [{"video": uri}]}], "dense_model": {"name": MODEL}},
     ),
     "eas image": ("/", lambda uri: {"model": MODEL, "input": {"contents": [{"image": uri}]}}),
 }
@@ -125,7 +137,10 @@ async def test_no_field_follows_a_redirect_into_what_is_private(field: str, insi
     ours = f"127.0.0.1:{inside.port}"
     async with serving(private_hosts=(ours,)) as served:
         await refused(served, field, f"http://{ours}/go")
-    assert len(inside.asked) == 1
+    # No model here takes videos, so nobody asks for one; a sequence of frames is asked for once each.
+    assert len(inside.asked) == {"dashscope video frames": 2, "dashscope multi_images": 2}.get(
+        field, "video" not in field
+    )
 
 
 async def test_a_name_that_changes_between_check_and_use_reaches_nothing(
@@ -202,6 +217,46 @@ async def test_a_bomb_is_the_callers_fault_or_harmless(field: str, bomb: str) ->
             for content in (BOMBS[bomb], encoded(picture()))
         ]
     assert statuses == [200 if bomb == "more rows than are told" else 400, 200]
+
+
+def boundless_wav() -> bytes:
+    """Return a sound whose header tells of 4 GiB, over a few samples."""
+    header = b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 16_000, 32_000, 2, 16)
+    return header + b"data\xff\xff\xff\xff" + bytes(200)
+
+
+def hours_of_silence(kind: str) -> bytes:
+    """Return a quarter of an hour in some ten kilobytes, of which the model hears half a second."""
+    return clip(np.zeros((15 * 60 * 8_000, 1), np.float32), 8_000, kind)
+
+
+def greedy_comment() -> bytes:
+    """Return a FLAC whose comment says that it has 16 MiB."""
+    good = clip(hum(0.1), kind="FLAC")
+    return good[:4] + b"\x04\xff\xff\xff" + good[4:]
+
+
+SOUND_BOMBS: Mapping[str, Callable[[], bytes]] = {
+    "silence in FLAC": lambda: hours_of_silence("FLAC"),
+    "a header of 4 GiB": boundless_wav,
+    "a comment of 16 MiB": greedy_comment,
+    "zeros": lambda: b"fLaC" + ZEROS,
+    "many channels": lambda: clip(np.zeros((1, 1024), np.float32), kind="WAV"),
+}
+
+
+@pytest.mark.parametrize("bomb", SOUND_BOMBS)
+@pytest.mark.parametrize("field", ["openai audio", "dashscope audio", "jina audio"])
+async def test_a_sound_that_unpacks_is_the_callers_fault_or_cut(field: str, bomb: str) -> None:
+    path, body = FIELDS[field]
+    packed = SOUND_BOMBS[bomb]()
+    assert len(packed) < 100_000
+    async with serving() as served:
+        statuses = [
+            (await served.post(path, body(f"data:audio/flac;base64,{base64.b64encode(content).decode()}"))).status
+            for content in (packed, clip(hum(0.2)))
+        ]
+    assert statuses == [200 if bomb in {"silence in FLAC", "a header of 4 GiB"} else 400, 200]
 
 
 async def test_a_body_that_unpacks_is_refused_unread() -> None:
