@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mesh_process import ROOT, MeshProcess
 
-NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/http.md")
+NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
 PAGES = [ROOT / name for name in NAMES]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}

@@ -44,6 +44,7 @@ def stage(sql: Connection, source: VersionName, spec: VersionSpec) -> int:
         file_count=0,
         size_bytes=0,
         collection="",
+        model_connection="",
         source=source.number,
         etag=uuid.uuid4().hex,
         create_time=now,

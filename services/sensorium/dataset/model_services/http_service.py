@@ -19,6 +19,8 @@ from sensorium.model.dataset_names import ConnectionName
 
 MOST_ANSWER_BYTES = 64 << 20
 MOST_TOLD_CHARS = 300
+# What is shorter may stand in an answer by chance, and is no secret.
+SHORTEST_KEY = 8
 # No compression: a small answer could become a large one.
 _HEADERS = (
     (b"Content-Type", b"application/json"),
@@ -78,7 +80,7 @@ class HttpService:
         ) as response:
             content = await self._read(response)
         if response.status == 200:
-            return content
+            return self._without_key(content)
         raise self._refused(response, content)
 
     async def _read(self, response: httpcore2.Response) -> bytes:
@@ -109,10 +111,12 @@ class HttpService:
 
     def _told(self, content: bytes) -> str:
         """Return the start of what a service says of its error, on one line and without the key."""
-        told = content[: 4 * MOST_TOLD_CHARS].decode("utf-8", "replace")
-        if self._key:
-            told = told.replace(self._key, "***")
+        told = self._without_key(content)[: 4 * MOST_TOLD_CHARS].decode("utf-8", "replace")
         return re.sub(r"[\s\x00-\x1f\x7f]+", " ", told)[:MOST_TOLD_CHARS]
+
+    def _without_key(self, content: bytes) -> bytes:
+        """Return an answer without the key, which a service may repeat in what it says of an error."""
+        return content.replace(self._key.encode(), b"***") if len(self._key) >= SHORTEST_KEY else content
 
     def _away(self, why: str, wait: float | None = None) -> Unavailable:
         return Unavailable(

@@ -1,4 +1,4 @@
-"""The fifth format: the connection whose model embeds the files of a version."""
+"""The sixth format: the connection whose model embeds the files of a version."""
 
 import sqlalchemy as sa
 from alembic import op
