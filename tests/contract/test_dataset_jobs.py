@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from PIL import Image
 from pydantic import SecretStr
 from served_mesh import served
 
+from sensorium import context
+from sensorium.context import CallContext
 from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.jobs.indexing import collection_of
@@ -478,6 +481,23 @@ async def test_a_job_is_cancelled_paused_resumed_and_deleted(world: World) -> No
     await jobs.delete_job(second.name)
     with pytest.raises(NotFound):
         await jobs.get_job(second.name)
+
+
+async def test_a_job_outlives_the_deadline_of_the_call_that_started_it(world: World) -> None:
+    await tagged(world)
+    released = asyncio.Event()
+    tag = world.memory.tagger.tag
+
+    async def held(request):  # type: ignore[no-untyped-def]
+        await released.wait()
+        return await tag(request)
+
+    world.memory.tagger.tag = held  # type: ignore[method-assign]
+    with context.opened(CallContext(deadline=time.monotonic() + 3600)) as call:
+        job = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)))
+        call.deadline = time.monotonic() - 1
+    released.set()
+    assert counts(await world.ended(job.name)) == (JobState.SUCCEEDED, 3, 0, 0)
 
 
 async def test_a_dry_run_estimates_and_starts_nothing(world: World) -> None:

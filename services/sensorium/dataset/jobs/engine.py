@@ -4,6 +4,7 @@ A step may be done again at any time, by this process or another: what it has do
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import ColumnElement, Connection, Row
 
+from sensorium import context
+from sensorium.context import CallContext
 from sensorium.dataset.jobs import job_lease, job_rows, ledger
 from sensorium.dataset.jobs.job_lease import LeaseLost, fenced
 from sensorium.dataset.jobs.signals import Signals
@@ -33,6 +36,8 @@ from sensorium.storage.write_lane import Terms
 FILL = 20_000
 # How often a worker looks whether the work of others leaves something for it.
 LOOK_SECONDS = 1.0
+# Workers wait for each other at the end of a step, which is also when a job learns that it may have more of them.
+STEP_SECONDS = 30.0
 
 _log = structlog.get_logger(__name__)
 
@@ -145,12 +150,14 @@ class JobEngine:
 
     async def advance(self, identifier: str, run: int) -> bool:
         """Do one step of a run of a job; return whether there is more to do."""
-        try:
-            return await self._advance(identifier, run)
-        except PASSING as error:  # The catalog itself is away, so nothing can be said there of the job.
-            _log.warning("job_waits", job=identifier, error=error.message)
-            await asyncio.sleep(LOOK_SECONDS)
-            return True
+        # Whoever asked for the job has long been answered: its deadline says nothing of the work.
+        with context.opened(CallContext(request_id=identifier)):
+            try:
+                return await self._advance(identifier, run)
+            except PASSING as error:  # The catalog itself is away, so nothing can be said there of the job.
+                _log.warning("job_waits", job=identifier, error=error.message)
+                await asyncio.sleep(LOOK_SECONDS)
+                return True
 
     async def _advance(self, identifier: str, run: int) -> bool:
         row = await self._store.read(lambda sql: job_rows.by_id(sql, identifier))
@@ -245,10 +252,11 @@ class JobEngine:
         return True
 
     async def _work(self, row: Row[Any], work: FileWork) -> bool:
-        """Work on as many batches at once as the job may; return whether there is more to do."""
+        """Let as many workers as the job may have take batch after batch for a while; return whether there is more."""
+        end = time.monotonic() + STEP_SECONDS
         async with asyncio.TaskGroup() as group:
-            batches = [group.create_task(self._safely(row, work)) for _ in range(row.concurrency)]
-        outcomes = [batch.result() for batch in batches]
+            workers = [group.create_task(self._batches(row, work, end)) for _ in range(row.concurrency)]
+        outcomes = [worker.result() for worker in workers]
         if errors := [each for each in outcomes if isinstance(each, SensoriumError)]:
             raise errors[0]
         if any(outcomes):
@@ -260,12 +268,19 @@ class JobEngine:
         await self._move(row, _finish_files)
         return True
 
-    async def _safely(self, row: Row[Any], work: FileWork) -> int | SensoriumError:
-        """Work on one batch; return its size, or why the whole of it failed."""
+    async def _batches(self, row: Row[Any], work: FileWork, end: float) -> int | SensoriumError:
+        """Work on one batch after another, waiting for no other worker, so that the models are never without work.
+
+        Returns:
+            The size of the last batch, or why the whole of it failed.
+        """
         try:
-            return await self._batch_done(row, work)
+            while done := await self._batch_done(row, work):
+                if time.monotonic() >= end or await self._is_unwanted(row):
+                    break
         except SensoriumError as error:
             return error
+        return done
 
     async def _batch_done(self, row: Row[Any], work: FileWork) -> int:
         claim = await self._store.write(
@@ -308,9 +323,12 @@ class JobEngine:
 
     async def _checkpoint(self, row: Row[Any]) -> None:
         """Raise Stopped when the job was asked to rest or to end, or is gone."""
-        now = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
-        if now is None or now.wanted or now.run != row.run:
+        if await self._is_unwanted(row):
             raise Stopped
+
+    async def _is_unwanted(self, row: Row[Any]) -> bool:
+        now = await self._store.read(lambda sql: job_rows.by_id(sql, row.id))
+        return now is None or bool(now.wanted) or now.run != row.run
 
     async def _stop(self, row: Row[Any]) -> None:
         def stop(sql: Connection, now: Row[Any]) -> None:

@@ -1,9 +1,8 @@
 """Registers the files of a folder or prefix: what is new or changed is read, the rest is compared alone."""
 
-import asyncio
 import fnmatch
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import aclosing
 from functools import partial
 from typing import Any
 
@@ -11,42 +10,39 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, Row, select
 
 from sensorium.dataset import files
-from sensorium.dataset.file_fields import tokens_of
 from sensorium.dataset.jobs import job_rows, ledger
+from sensorium.dataset.jobs.describing import Described, Describing
 from sensorium.dataset.jobs.job_lease import fenced
+from sensorium.dataset.jobs.known_files import Compared, known_files
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.jobs.work_json import work_from_json
-from sensorium.dataset.media_info import HEAD_BYTES, NOTHING, MediaInfo, audio_info, content_type_of, image_info
+from sensorium.dataset.media_info import content_type_of
 from sensorium.dataset.storages.file_store import OF_ONE_FILE, FileStore, ListedFile
 from sensorium.dataset.tables import files as file_table
 from sensorium.dataset.tables import job_files
-from sensorium.errors import InvalidArgument, Reason, SensoriumError
+from sensorium.errors import SensoriumError
+from sensorium.in_order import in_order
 from sensorium.model.dataset_file import FileStatus
 from sensorium.model.dataset_job import ImportWork, JobFileState
-from sensorium.model.dataset_names import file_id_of
-from sensorium.storage import moments
 from sensorium.storage.store import Store
 from sensorium.storage.write_lane import Terms
 
+# A listing is compared in large batches, for each wakes some threads, and written in transactions of fewer files, for
+# others wait for them.
+LISTED = 4000
 BATCH = 1000
-READERS = 8
-DEFAULT_TYPE = "application/octet-stream"
-MOST_MEDIA_BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Files that are new or changed: rows for the catalog, and errors by URI."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    failures: dict[str, SensoriumError] = field(default_factory=dict)
+# While one batch is written, this many are looked at or wait to be written.
+AHEAD = 2
+# Unchanged files are counted when something else is written, or when there are so many.
+COUNTED = 10_000
 
 
 class FileImport:
     """Implements `engine.Scan` for imports.
 
     A listing is walked from its start, also after a crash: what was registered before is the same as then, and counts
-    once, for it carries the job's id. Of the files that were seen only their keys are remembered, as a bitmap.
+    once, for it carries the job's id. Of the files that the catalog knows and of those that were seen a few bytes each
+    are remembered, so that an unchanged file costs no statement.
 
     Args:
         store: An open catalog.
@@ -66,98 +62,66 @@ class FileImport:
         if retrying:
             await self._retry(job, work, storage, retrying)
             return
-        seen = BitMap64()
-        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, skipped=0, prepared=0)))
-        async for listed in storage.batches(work.prefix, BATCH):
-            await checkpoint()
-            wanted = [each for each in listed if _is_wanted(each.path, work)]
-            seen |= await self._take(job, work, storage, wanted)
+        done = await self._store.write(fenced(job, lambda sql: _begin(sql, job)))
+        seen, unchanged = BitMap64(), 0
+        describing = Describing(storage, job.id, media=not work.without_media_info)
+        known = await known_files(self._store, job, again=done > 0)
+
+        async def look(batch: Sequence[ListedFile]) -> tuple[Compared, Described]:
+            # A folder in which files are renamed meanwhile may show one twice.
+            wanted = {each.uri: each for each in batch if _is_wanted(each.path, work)}
+            compared = known.compared(list(wanted.values()))
+            return compared, await describing.described(compared.fresh)
+
+        async with aclosing(in_order(storage.batches(work.prefix, LISTED), look, depth=AHEAD)) as batches:
+            async for compared, described in batches:
+                await checkpoint()
+                seen.update(compared.keys)
+                unchanged += compared.before
+                if compared.fresh or unchanged >= COUNTED:
+                    for part in described.parts(BATCH):
+                        seen.update(await self._register(job, part, unchanged))
+                        unchanged = 0
         if not work.keep_vanished:
-            await self._forget_vanished(job, work, seen, checkpoint)
-        await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, prepared=1)))
+            await self._forget_vanished(job, work, known.unseen(seen), checkpoint)
+        await self._store.write(fenced(job, lambda sql: _prepared(sql, job, unchanged)))
 
-    async def _take(
-        self, job: Row[Any], work: ImportWork, storage: FileStore, listed: Sequence[ListedFile]
-    ) -> BitMap64:
-        """Register one batch; return the keys of its files."""
-        uris = [each.uri for each in listed]
-        known = await self._store.read(lambda sql: files.known(sql, job.version, uris))
-        fresh = [each for each in listed if not _is_same(each, known.get(each.uri))]
-        # What this job has registered before a crash was counted then.
-        same = sum(known[each.uri].import_job != job.id for each in listed if _is_same(each, known.get(each.uri)))
-        found = await self._described(job, work, storage, fresh)
+    async def _register(self, job: Row[Any], found: Described, unchanged: int) -> list[int]:
+        """Write down what was found; return the keys of the files, and of known ones that cannot be read any more."""
 
-        def record(sql: Connection) -> list[int]:
+        def register(sql: Connection) -> list[int]:
+            failed = ledger.note_failures(sql, job.key, found.failures)
+            taken = len(found.rows)
+            total = taken + failed + unchanged
+            ledger.count(sql, job.key, succeeded=taken, failed=failed, skipped=unchanged, total=total)
             if found.rows:
                 files.register(sql, job.version, found.rows)
-            failed = ledger.note_failures(sql, job.key, found.failures) if found.failures else 0
-            ledger.count(
-                sql, job.key, succeeded=len(found.rows), failed=failed, skipped=same,
-                total=len(found.rows) + failed + same,
-            )  # fmt: skip
-            return [row.key for row in files.known(sql, job.version, [row["uri"] for row in found.rows]).values()]
+            there = [*(row["uri"] for row in found.rows), *found.failures]
+            return [row.key for row in files.known(sql, job.version, there).values()] if there else []
 
-        if not found.rows and not found.failures:
-            await self._store.write(fenced(job, lambda sql: ledger.count(sql, job.key, skipped=same, total=same)))
-            return BitMap64([row.key for row in known.values()])
-        keys = await self._store.write(fenced(job, record), Terms(len(found.rows) + 1, bulk=True))
-        # A known file that has become unreadable is still there.
-        return BitMap64([*keys, *(row.key for row in known.values())])
-
-    async def _described(
-        self, job: Row[Any], work: ImportWork, storage: FileStore, fresh: Sequence[ListedFile]
-    ) -> Found:
-        """Return what the new and changed files say of themselves."""
-        gate = asyncio.Semaphore(READERS)
-        found = Found()
-
-        async def describe(each: ListedFile) -> None:
-            async with gate:
-                try:
-                    info = await _info(each, work, storage)
-                except OF_ONE_FILE as error:
-                    found.failures[each.uri] = error
-                else:
-                    found.rows.append(_row(each, info, job.id))
-
-        async with asyncio.TaskGroup() as group:
-            for each in fresh:
-                group.create_task(describe(each))
-        found.rows.sort(key=lambda row: str(row["uri"]))
-        return found
+        return await self._store.write(fenced(job, register), Terms(len(found.rows) + 1, bulk=True))
 
     async def _forget_vanished(
-        self, job: Row[Any], work: ImportWork, seen: BitMap64, checkpoint: Callable[[], Awaitable[None]]
+        self, job: Row[Any], work: ImportWork, unseen: Sequence[int], checkpoint: Callable[[], Awaitable[None]]
     ) -> None:
-        """Mark the files below the prefix that the listing had not as deleted, some thousands at a time."""
-        after = 0
-        folder = work.prefix.strip("/")
-        while True:
+        """Mark the files below the prefix that the listing had not as deleted, a thousand at a time."""
+        for start in range(0, len(unseen), BATCH):
             await checkpoint()
-            chosen = (
-                select(file_table.c.key, file_table.c.file_dir, file_table.c.file_name)
-                .where(
-                    file_table.c.version == job.version,
-                    file_table.c.status == FileStatus.ACTIVE.value,
-                    file_table.c.key > after,
-                )
-                .order_by(file_table.c.key)
-                .limit(BATCH * 10)
-            )
-            rows = await self._store.read(lambda sql, chosen=chosen: sql.execute(chosen).all())  # type: ignore[misc]
-            if not rows:
-                return
-            after = rows[-1].key
-            gone = [
-                row.key
-                for row in rows
-                if row.key not in seen
-                and (not folder or row.file_dir == folder or row.file_dir.startswith(f"{folder}/"))
-                and _is_wanted(f"{row.file_dir}/{row.file_name}".lstrip("/"), work)
-            ]
-            if gone:
-                terms = Terms(len(gone), bulk=True)
-                await self._store.write(fenced(job, partial(self._forget, job=job, gone=gone)), terms)
+            await self._forget_unseen(job, work, unseen[start : start + BATCH])
+
+    async def _forget_unseen(self, job: Row[Any], work: ImportWork, unseen: Sequence[int]) -> None:
+        """Mark those of some files as deleted that this import would have listed."""
+        folder = work.prefix.strip("/")
+        there = file_table.c.key.in_(unseen) & (file_table.c.status == FileStatus.ACTIVE.value)
+        named = select(file_table.c.key, file_table.c.file_dir, file_table.c.file_name).where(there)
+        gone = [
+            row.key
+            for row in await self._store.read(lambda sql: sql.execute(named).all())
+            if (not folder or row.file_dir == folder or row.file_dir.startswith(f"{folder}/"))
+            and _is_wanted(f"{row.file_dir}/{row.file_name}".lstrip("/"), work)
+        ]
+        if gone:
+            await self._store.write(fenced(job, lambda sql: self._forget(sql, job, gone)), Terms(len(gone), bulk=True))
 
     @staticmethod
     def _forget(sql: Connection, job: Row[Any], gone: list[int]) -> None:
@@ -172,6 +136,7 @@ class FileImport:
 
     async def _retry(self, job: Row[Any], work: ImportWork, storage: FileStore, uris: Sequence[str]) -> None:
         """Look at the files that failed again, and at no others."""
+        describing = Describing(storage, job.id, media=not work.without_media_info)
         for start in range(0, len(uris), BATCH):
             listed: list[ListedFile] = []
             failures: dict[str, SensoriumError] = {}
@@ -180,10 +145,23 @@ class FileImport:
                     listed.append(await storage.stat(uri))
                 except OF_ONE_FILE as error:
                     failures[uri] = error
-            found = await self._described(job, work, storage, listed)
+            found = await describing.described(listed)
             failures |= found.failures
             record = partial(_record_retry, job=job, rows=found.rows, failures=failures)
             await self._store.write(fenced(job, record))
+
+
+def _begin(sql: Connection, job: Row[Any]) -> int:
+    """Count what this job has registered before a crash, and nothing else; return how much that is."""
+    now = job_rows.by_id(sql, job.id)
+    done = 0 if now is None else now.succeeded + now.failed
+    job_rows.change(sql, job.key, skipped=0, total=done, prepared=0)
+    return done
+
+
+def _prepared(sql: Connection, job: Row[Any], unchanged: int) -> None:
+    ledger.count(sql, job.key, skipped=unchanged, total=unchanged)
+    job_rows.change(sql, job.key, prepared=1)
 
 
 def _record_retry(
@@ -203,53 +181,3 @@ def _is_wanted(path: str, work: ImportWork) -> bool:
     if work.include:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in work.include)
     return bool(content_type_of(path))
-
-
-def _is_same(listed: ListedFile, known: Row[Any] | None) -> bool:
-    return known is not None and known.fingerprint == listed.fingerprint and known.status == FileStatus.ACTIVE
-
-
-async def _info(each: ListedFile, work: ImportWork, storage: FileStore) -> MediaInfo:
-    if each.error:
-        raise each.error
-    if not each.size_bytes:
-        raise InvalidArgument("the file is empty", reason=Reason.CONTENT_EMPTY)
-    kind = content_type_of(each.path).partition("/")[0]
-    if work.without_media_info or kind not in {"image", "audio"}:
-        return NOTHING
-    if kind == "audio":
-        sound = await storage.read(each.uri, MOST_MEDIA_BYTES)
-        return await asyncio.to_thread(audio_info, sound)
-    head = await storage.head(each.uri, HEAD_BYTES)
-    try:
-        return image_info(head)
-    except InvalidArgument:
-        if len(head) < HEAD_BYTES:
-            raise
-        return await asyncio.to_thread(image_info, await storage.read(each.uri, MOST_MEDIA_BYTES))
-
-
-def _row(each: ListedFile, info: MediaInfo, job: str) -> dict[str, Any]:
-    folder, _, name = each.path.rpartition("/")
-    content_type = content_type_of(each.path) or DEFAULT_TYPE
-    now = moments.now()
-    return {
-        "id": file_id_of(each.uri),
-        "uri": each.uri,
-        "file_name": name,
-        "file_dir": folder,
-        "file_type": content_type.partition("/")[0],
-        "content_type": content_type,
-        "size_bytes": each.size_bytes,
-        "fingerprint": each.fingerprint,
-        "file_update_time": each.update_time,
-        "width": info.width,
-        "height": info.height,
-        "duration_ms": info.duration_ms,
-        "attributes": dict(info.attributes),
-        "tokens": dict(tokens_of(name, folder, [])),
-        "status": FileStatus.ACTIVE.value,
-        "import_job": job,
-        "create_time": now,
-        "update_time": now,
-    }

@@ -52,6 +52,10 @@ class FileStore(Protocol):
         """Return the first bytes of a file, `most` at most."""
         ...
 
+    async def heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
+        """Return the first bytes of several files in order, and for a file that has none why (`OF_ONE_FILE`)."""
+        ...
+
     async def read(self, uri: str, most: int) -> bytes:
         """Return a file. Raises InvalidArgument (CONTENT_TOO_LONG) when it has more than `most` bytes."""
         ...

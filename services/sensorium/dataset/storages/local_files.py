@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
-from sensorium.dataset.storages.file_store import ListedFile, away, unreadable
+from sensorium.dataset.storages.file_store import OF_ONE_FILE, ListedFile, away, unreadable
 from sensorium.errors import InvalidArgument, NotFound, PermissionDenied, Reason, SensoriumError
 
 T = TypeVar("T")
@@ -44,6 +44,10 @@ class LocalFiles:
         """Return the first bytes of a file."""
         return await asyncio.to_thread(self._read, uri, most)
 
+    async def heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
+        """Return the first bytes of several files or why there are none, read one after another in one thread."""
+        return await asyncio.to_thread(self._heads, uris, most)
+
     async def read(self, uri: str, most: int) -> bytes:
         """Return a file."""
         content = await asyncio.to_thread(self._read, uri, most + 1)
@@ -72,24 +76,35 @@ class LocalFiles:
             raise NotFound(f"there is no {self._base}", metadata={"resource": os.fspath(self._base)})
         await asyncio.to_thread(lambda: _next(_walked(self._base, self._base), 1))
 
-    def _read(self, uri: str, most: int) -> bytes:
-        with os.fdopen(self._open(uri), "rb") as stream:
+    def _read(self, uri: str, most: int, checked: dict[Path, Path] | None = None) -> bytes:
+        with os.fdopen(self._open(uri, checked), "rb") as stream:
             try:
                 return stream.read(most)
             except OSError as error:
                 raise self._fault(error, uri) from error
 
+    def _heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
+        checked: dict[Path, Path] = {}
+        return [self._head(uri, most, checked) for uri in uris]
+
+    def _head(self, uri: str, most: int, checked: dict[Path, Path]) -> bytes | SensoriumError:
+        try:
+            return self._read(uri, most, checked)
+        except OF_ONE_FILE as error:
+            return error
+
     def _stat(self, uri: str) -> ListedFile:
         descriptor = self._open(uri)
         try:
-            return _shown(path_of(uri), os.fstat(descriptor), _skipped(self._base))
+            path = path_of(uri)
+            return _Folder(os.fspath(path.parent), self._base).shown(path.name, os.fstat(descriptor))
         except OSError as error:
             raise self._fault(error, uri) from error
         finally:
             os.close(descriptor)
 
-    def _open(self, uri: str) -> int:
-        path = self._inside(path_of(uri))
+    def _open(self, uri: str, checked: dict[Path, Path] | None = None) -> int:
+        path = self._inside(path_of(uri), checked)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -103,11 +118,21 @@ class LocalFiles:
         """Return the error for one file, or for all of them when the base is gone."""
         return _fault_of_base(self._base) or fault_of_file(error, uri)
 
-    def _inside(self, path: Path) -> Path:
-        """Return `path` with its folder resolved; raise InvalidArgument when that is outside the base."""
-        resolved = Path(os.path.realpath(path.parent)) / path.name if path.name not in {"", "..", "."} else path
+    def _inside(self, path: Path, checked: dict[Path, Path] | None = None) -> Path:
+        """Return `path` with its folder resolved; raise InvalidArgument when that is outside the base.
+
+        `checked` remembers folders that are inside for those who ask for many files at once: to resolve one costs more
+        than to open a file.
+        """
+        named = path.name not in {"", "..", "."}
+        if named and checked and path.parent in checked:
+            return checked[path.parent] / path.name
+        folder = Path(os.path.realpath(path.parent))
+        resolved = folder / path.name if named else path
         if not resolved.is_relative_to(self._base) or ".." in resolved.parts:
             raise refused(str(path), "it is outside the folder of the dataset")
+        if checked is not None and named and folder.is_relative_to(self._base):
+            checked[path.parent] = folder
         return resolved
 
 
@@ -183,44 +208,52 @@ def _next(found: Iterator[ListedFile], size: int) -> list[ListedFile]:
 
 def _walked(start: Path, base: Path) -> Iterator[ListedFile]:
     """Yield the regular files below `start`, one folder after another, without reading a folder whole."""
-    waiting = [start]
-    skip = _skipped(base)
+    waiting = [os.fspath(start)]
     while waiting:
         folder = waiting.pop()
+        shown = _Folder(folder, base)
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(Path(entry.path))
-                    elif entry.is_file(follow_symlinks=False) and (listed := _listed(entry, skip)):
+                        waiting.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False) and (listed := shown.listed(entry)):
                         yield listed
         except FileNotFoundError as error:
-            if folder == start or not base.exists():
-                raise _fault_of_base(base) or fault(error, os.fspath(folder)) from error
+            if folder == os.fspath(start) or not base.exists():
+                raise _fault_of_base(base) or fault(error, folder) from error
         except OSError as error:
-            raise fault(error, os.fspath(folder)) from error
+            raise fault(error, folder) from error
 
 
-def _listed(entry: "os.DirEntry[str]", skip: int) -> ListedFile | None:
-    """Return an entry as a listing shows it; None when it vanished meanwhile."""
-    path = Path(entry.path)
-    try:
-        return _shown(path, entry.stat(follow_symlinks=False), skip)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return ListedFile(uri_of(path), _below(path, skip), 0, "", 0, fault_of_file(error, uri_of(path)))
+class _Folder:
+    """Shows the files of one folder as a listing does; what they have in common is worked out once."""
+
+    def __init__(self, folder: str, base: Path) -> None:
+        self._uri = f"{uri_of(Path(folder)).rstrip('/')}/"
+        below = _readable(folder[len(os.fspath(base).rstrip("/")) + 1 :])
+        self._path = f"{below}/" if below else ""
+
+    def listed(self, entry: "os.DirEntry[str]") -> ListedFile | None:
+        """Return an entry; None when it vanished meanwhile."""
+        try:
+            return self.shown(entry.name, entry.stat(follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            uri, path = self._named(entry.name)
+            return ListedFile(uri, path, 0, "", 0, fault_of_file(error, uri))
+
+    def shown(self, name: str, found: os.stat_result) -> ListedFile:
+        """Return the file of a name."""
+        size, changed = found.st_size, found.st_mtime_ns
+        uri, path = self._named(name)
+        return ListedFile(uri, path, size, f"stat:{size}-{changed}", changed // 1000)
+
+    def _named(self, name: str) -> tuple[str, str]:
+        return self._uri + quote(os.fsencode(name)), self._path + _readable(name)
 
 
-def _skipped(base: Path) -> int:
-    """Return how many characters of a path come before what is below the base."""
-    return len(os.fspath(base).rstrip("/")) + 1
-
-
-def _below(path: Path, skip: int) -> str:
-    return os.fspath(path)[skip:].encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _shown(path: Path, found: os.stat_result, skip: int) -> ListedFile:
-    fingerprint = f"stat:{found.st_size}-{found.st_mtime_ns}"
-    return ListedFile(uri_of(path), _below(path, skip), found.st_size, fingerprint, found.st_mtime_ns // 1000)
+def _readable(path: str) -> str:
+    """Return a path as text: bytes that are not UTF-8 become replacement characters."""
+    return path if path.isascii() else path.encode(errors="surrogateescape").decode(errors="replace")

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from sqlalchemy import select
 
+from sensorium.dataset.storages.each_head import each_head
 from sensorium.dataset.storages.file_store import FileStore, ListedFile
 from sensorium.dataset.tables import files
-from sensorium.errors import FailedPrecondition, NotFound, Reason
+from sensorium.errors import FailedPrecondition, NotFound, Reason, SensoriumError
 from sensorium.storage.store import Store
 
 Origin = tuple[str, str]
@@ -41,6 +42,10 @@ class LogicalFiles:
     async def head(self, uri: str, most: int) -> bytes:
         """Return the first bytes of a file."""
         return await (await self._origin(uri)).head(uri, most)
+
+    async def heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
+        """Return the first bytes of several files, or why there are none."""
+        return await each_head(self, uris, most)
 
     async def read(self, uri: str, most: int) -> bytes:
         """Return a file."""

@@ -12,9 +12,10 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
+from sensorium.dataset.storages.each_head import each_head
 from sensorium.dataset.storages.file_store import ListedFile, away, unreadable
 from sensorium.dataset.storages.local_files import refused, too_long
-from sensorium.errors import NotFound, PermissionDenied, Unavailable
+from sensorium.errors import NotFound, PermissionDenied, SensoriumError, Unavailable
 from sensorium.storage.moments import to_micros
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class ObjectFiles:
         async with self._one(uri):
             answer = await self._store.get_async(self._key(uri), options={"range": (0, most)})
             return bytes(await answer.bytes_async())
+
+    async def heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
+        """Return the first bytes of several objects, or why there are none."""
+        return await each_head(self, uris, most)
 
     async def read(self, uri: str, most: int) -> bytes:
         """Return an object."""
