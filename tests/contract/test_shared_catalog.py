@@ -229,9 +229,9 @@ async def test_changes_of_two_processes_do_not_overlap(url: str) -> None:
 
 async def test_a_task_is_one_processs_alone_at_a_time(url: str) -> None:
     async with store_on(url, "one") as one, store_on(url, "two") as two:
-        async with one.alone("task") as first, two.alone("task") as second, two.alone("another") as third:
+        async with one.reserved("task") as first, two.reserved("task") as second, two.reserved("another") as third:
             assert (first, second, third) == (True, False, True)
-        async with two.alone("task") as again:
+        async with two.reserved("task") as again:
             assert again
 
 

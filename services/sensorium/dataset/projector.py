@@ -61,7 +61,7 @@ class Projector:
         """
         if not await self._store.read(_first):
             return 0
-        async with self._store.alone(OUTBOX) as alone:
+        async with self._store.reserved(OUTBOX) as alone:
             return await self._send_first() if alone else 0
 
     async def _send_first(self) -> int:

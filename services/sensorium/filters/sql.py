@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, and_, false, func, literal, not_, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, FromClause, and_, false, func, literal, not_, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -91,7 +91,7 @@ def _of_scalar(part: Present | Comparison | OneOf | Contains, column: ColumnElem
             compared: ColumnElement[bool] = COMPARE[how](column, _bound(value))
             return and_(present, compared)
         case OneOf(_, values):
-            return and_(present, column.in_([stored(each) for each in values]))
+            return and_(present, column.in_([_bound(each) for each in values]))
         case _:
             return present
 
@@ -117,7 +117,11 @@ def _texts(values: Sequence[Scalar]) -> list[str]:
 
 
 def _bound(value: Scalar) -> ColumnElement[Any]:
-    return literal(stored(value))
+    match stored(value):
+        case bool() | float() | str() as plain:
+            return literal(plain)
+        case whole:  # Beside a column of 32 bits PostgreSQL would take it for no more.
+            return literal(whole, BigInteger())
 
 
 def stored(value: Scalar) -> str | int | float | bool:

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 
@@ -35,6 +35,9 @@ class Database(Protocol):
         """Return whether a statement failed because the disk is full."""
         ...
 
-    def reserve(self, connection: Connection, task: str, /) -> bool:
-        """Return whether `task` is this transaction's alone, of all processes, until it ends."""
+    def reserved(self, task: str, /) -> AbstractContextManager[bool]:
+        """Give whether `task` is this process's during the body, which may be in another thread than its end.
+
+        It is not while another process has it.
+        """
         ...

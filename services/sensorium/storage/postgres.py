@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from sensorium.errors import FailedPrecondition, InvalidArgument
 
@@ -36,6 +37,8 @@ class Postgres:
     def __init__(self, url: str, worker: str) -> None:
         self._url = parsed(url)
         self._worker = worker
+        # Whoever reserves a task has a connection of their own for as long as they do it.
+        self._reserving = create_engine(self._url, poolclass=NullPool)
 
     @property
     def place(self) -> str:
@@ -90,10 +93,14 @@ class Postgres:
         """Return whether the disk of the server is full."""
         return getattr(error.orig, "sqlstate", None) == _DISK_FULL
 
-    def reserve(self, connection: Connection, task: str, /) -> bool:
-        """Return whether `task` is this transaction's alone, of all processes, until it ends."""
-        locked = text("SELECT pg_try_advisory_xact_lock(:number)")
-        return bool(connection.execute(locked, {"number": _number(task)}).scalar_one())
+    @contextmanager
+    def reserved(self, task: str, /) -> Iterator[bool]:
+        """Give whether `task` is this process's during the body."""
+        with self._reserving.connect() as connection:
+            locked = connection.execute(
+                text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": _number(task)}
+            ).scalar_one()
+            yield bool(locked)
 
     def _engine(self, connections: int, **options: object) -> Engine:
         return create_engine(self._url, pool_size=connections, max_overflow=0, pool_pre_ping=True, **options)

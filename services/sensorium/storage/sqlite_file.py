@@ -1,9 +1,9 @@
 """The database of one process: a SQLite file that it owns."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from sensorium.storage.engine import open_engine
@@ -48,6 +48,6 @@ class SqliteFile:
         """Return whether the disk is full."""
         return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_FULL"
 
-    def reserve(self, _connection: Connection, _task: str, /) -> bool:
-        """Return True: there is no other process."""
-        return True
+    def reserved(self, _task: str, /) -> AbstractContextManager[bool]:
+        """Give True: there is no other process."""
+        return nullcontext(True)

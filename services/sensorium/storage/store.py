@@ -104,12 +104,15 @@ class Store:
             return await self._writer.write(change, terms)
 
     @asynccontextmanager
-    async def alone(self, task: str) -> AsyncIterator[bool]:
-        """Give whether no other process does `task` during the body; if one does, this one should not."""
+    async def reserved(self, task: str) -> AsyncIterator[bool]:
+        """Give whether `task` is this process's during the body; while another process does it, it is not."""
         held = ExitStack()
-        reserving = asyncio.create_task(
-            asyncio.to_thread(lambda: self._database.reserve(held.enter_context(self.snapshot()), task))
-        )
+
+        def reserve() -> bool:
+            with self._explained():
+                return held.enter_context(self._database.reserved(task))
+
+        reserving = asyncio.create_task(asyncio.to_thread(reserve))
         try:
             yield await asyncio.shield(reserving)
         finally:
