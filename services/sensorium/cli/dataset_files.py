@@ -81,6 +81,7 @@ def thumbnail(
     with session.client() as client:
         found = client.datasets.find(dataset, file, version)
         made = client.datasets.thumbnail(dataset, found.name.id, mode, version)
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(made.data)
     written = {"file": str(out), "content_type": made.content_type, "width": made.width, "height": made.height}
     session.output.show(written, f"{out}: {made.width} x {made.height}, {len(made.data):,} bytes")
