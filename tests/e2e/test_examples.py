@@ -56,7 +56,7 @@ def test_the_workflow_runs_step_by_step(walked_mesh: MeshProcess) -> None:
         "revert  Succeeded",
         "export-to  Succeeded  2 of 2",
         "000000252639.jpg ('bus', 'street') (320, 214)",  # from the logical dataset, decoded
-        "removed  file://",
+        "000000255165.jpg  +desk",  # in what the second version differs
         "ExportWork Succeeded 76 of 76",
     ):
         assert told in shown
