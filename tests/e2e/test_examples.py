@@ -40,7 +40,7 @@ def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> N
     run_examples(page, mesh)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)  # Forty commands, which a busy machine may take ten seconds to start each.
 def test_the_workflow_runs_step_by_step(walked_mesh: MeshProcess) -> None:
     shown = run_examples(ROOT / "docs" / "workflow.md", walked_mesh)
     for told in (
