@@ -8,6 +8,7 @@ seconds, can wait for the first job of a process.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
@@ -62,6 +63,8 @@ class DurableRunner:
         if self._launching and not _failed(self._launching):
             workflows = await self._launching
             await asyncio.to_thread(workflows.close)
+            # DBOS made its threads those of the loop, and has ended them; what is closed after this needs others.
+            asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
     async def start(self, job: str, run: int) -> None:
         """Begin a run of a job; nothing happens when it was begun before. The first call launches DBOS."""
