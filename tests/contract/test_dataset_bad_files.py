@@ -14,6 +14,7 @@ from memory_mesh import MemoryMesh
 from PIL import Image
 
 from sensorium.dataset.embedded import embedded_datasets
+from sensorium.dataset.storages.local_files import _Folder
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import Reason
 from sensorium.model.dataset import DatasetSpec
@@ -156,15 +157,14 @@ async def test_an_entry_that_cannot_be_looked_at_fails_alone_and_is_not_taken_fo
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await world.imported("a", "b")
-    shown = "sensorium.dataset.storages.local_files._shown"
-    found: Any = __import__("sensorium.dataset.storages.local_files", fromlist=["_shown"])._shown
+    found = _Folder.shown
 
-    def failing(path: Path, *rest: Any) -> Any:
-        if path.name == "b.txt":
-            broken(path)
-        return found(path, *rest)
+    def failing(self: _Folder, name: str, *rest: Any) -> Any:
+        if name == "b.txt":
+            broken(world.folder / name)
+        return found(self, name, *rest)
 
-    monkeypatch.setattr(shown, failing)
+    monkeypatch.setattr(_Folder, "shown", failing)
     job = await world.run(ImportWork())
     assert await world.reasons(job) == {"b.txt": Reason.FILE_UNREADABLE}
     assert await world.paths() == {"a.txt", "b.txt"}

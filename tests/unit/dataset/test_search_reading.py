@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorium.dataset.file_fields import FIELDS
-from sensorium.dataset.search_reading import LARGEST_TOP_K, OPTIONS, read_search
+from sensorium.dataset.search_reading import EVERY_MATCH, LARGEST_TOP_K, OPTIONS, read_search
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.filters.parser import parse, parse_query
 from sensorium.filters.printer import canonical
@@ -32,7 +32,8 @@ def refusal(text: str) -> InvalidArgument | None:
     except InvalidArgument as error:
         return error
     assert 1 <= wanted.page_size <= 100
-    assert 1 <= wanted.top_k <= LARGEST_TOP_K
+    # A list in which nothing is looked for may have all matches.
+    assert 1 <= wanted.top_k <= (LARGEST_TOP_K if wanted.query else EVERY_MATCH)
     assert parse(canonical(wanted.chosen.part), FIELDS) == wanted.chosen.part
     return None
 
