@@ -12,13 +12,11 @@ from pathlib import Path
 
 import pytest
 from bucket_samples import bucket, s3_client, s3_connection
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 from PIL import Image
 from pyarrow import parquet
-from served_mesh import served
 
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.jobs import exporting
 from sensorium.dataset_ports import DatasetPorts
@@ -38,7 +36,6 @@ from sensorium.model.dataset_job import ImportWork, IndexWork, Job, JobFileState
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, VersionName
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 from sensorium.storage.moments import EPOCH
 
@@ -85,14 +82,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         await service.datasets.create_dataset(NAME, in_folder(folder))
         await service.datasets.create_dataset(COPY.dataset, in_folder(folder))
         await service.datasets.create_dataset(PICKED.dataset, DatasetSpec(edition=Edition.LOGICAL))
-        if not hasattr(request, "param"):
-            yield World(service, memory, folder, out)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), memory, folder, out)
+        async with reached(service, memory, remote=hasattr(request, "param")) as ports:
+            yield World(ports, memory, folder, out)
 
 
 async def tagged(world: World) -> dict[str, FileRecord]:

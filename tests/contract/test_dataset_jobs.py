@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 from PIL import Image
 from pydantic import SecretStr
-from served_mesh import served
 
 from sensorium import context
 from sensorium.context import CallContext
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.jobs.indexing import collection_of
 from sensorium.dataset_ports import DatasetPorts
@@ -49,7 +47,6 @@ from sensorium.model.document import DocumentView
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.search import FacetRequest, TagFilter
 from sensorium.model.tagging import DefinitionField, DefinitionUpdate, TagDefinitionSpec, TagSpec
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 
 LETTERS = TagDefinitionName("default", "letters")
@@ -94,14 +91,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await memory.tagger.create_definition(LETTERS, VERSION_OF_TWO)
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
-        if request.param != "remote":
-            yield World(service, memory, folder)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), memory, folder)
+        async with reached(service, memory, remote=request.param == "remote") as ports:
+            yield World(ports, memory, folder)
 
 
 # --- Import ---------------------------------------------------------------------------------------------------------

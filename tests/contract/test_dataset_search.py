@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 from bucket_samples import bucket, s3_client, s3_connection
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 from pydantic import ValidationError
-from served_mesh import served
 
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.projector import Projector
 from sensorium.dataset_ports import DatasetPorts
@@ -27,7 +25,6 @@ from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionNa
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse
 from sensorium.model.search import DocumentReference, FacetRequest, QueryPart, TagFilter
 from sensorium.model.version_difference import DifferenceKind
-from sensorium.rpc.channel import open_channel
 from sensorium.search.embedded import embedded_search
 from sensorium.settings import DatasetSettings, SearchSettings
 
@@ -95,14 +92,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path, limits: dict[str
             await service.datasets.create_dataset(NAME, in_folder(folder))
             made = World(service, folder)
             await made.run(ImportWork())
-            if request.param == "local":
-                yield made
-                return
-            async with (
-                served(memory.embedder, searcher, datasets=service) as address,
-                open_channel(address, repeatable=REPEATABLE) as channel,
-            ):
-                yield replace(made, ports=dataset_clients(channel))
+            async with reached(service, memory, remote=request.param == "remote", searcher=searcher) as ports:
+                yield replace(made, ports=ports)
 
 
 async def test_without_a_query_the_matching_files_are_listed_by_uri(world: World) -> None:

@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
-from served_mesh import served
 
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Reason, SensoriumError
@@ -21,7 +19,6 @@ from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec
 from sensorium.model.dataset_names import DatasetName, VersionName, file_id_of
 from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
 from sensorium.model.search import FacetRequest
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 678, UTC)
@@ -68,14 +65,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
         await service.datasets.create_dataset(LOGICAL.dataset, DatasetSpec(edition=Edition.LOGICAL))
-        if request.param == "local":
-            yield World(service, folder)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), folder)
+        async with reached(service, memory, remote=request.param == "remote") as ports:
+            yield World(ports, folder)
 
 
 async def refused(call: Awaitable[object]) -> tuple[type, Reason, str]:

@@ -6,15 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from http_front import front
 from memory_mesh import LETTERS as LETTER_MODEL
 from memory_mesh import LetterEmbedder, MemoryMesh
 from PIL import Image
 from scripted_service import CUT, ScriptedService, scripted_service
-from served_mesh import served
 
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.jobs.indexing import collection_of
 from sensorium.dataset_ports import DatasetPorts
@@ -55,7 +53,6 @@ from sensorium.model.file_search import FileSearchRequest
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.search import QueryPart
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 
 SERVICE = ConnectionName("default", "elsewhere")
@@ -106,14 +103,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     await memory.tagger.create_definition(AAA, TagDefinitionSpec((TagSpec("aaa"), TagSpec("bbb")), threshold=0.9))
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
-        if request.param == "local":
-            yield World(service, memory, folder)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), memory, folder)
+        async with reached(service, memory, remote=request.param == "remote") as ports:
+            yield World(ports, memory, folder)
 
 
 @pytest.fixture

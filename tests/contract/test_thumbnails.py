@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 from PIL import Image
-from served_mesh import served
 
 from sensorium.dataset import thumbnail_service
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import THUMBNAILS, embedded_datasets
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError
 from sensorium.model.dataset_job import ImportWork, JobSpec
 from sensorium.model.dataset_names import FileName, file_id_of
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 
 
@@ -53,14 +50,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
         await World(service, folder).take_in()
-        if request.param == "local":
-            yield World(service, folder)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), folder)
+        async with reached(service, memory, remote=request.param == "remote") as ports:
+            yield World(ports, folder)
 
 
 async def refused(call: Awaitable[object]) -> tuple[type, Reason, str]:

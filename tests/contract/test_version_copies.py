@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
-from served_mesh import served
 
 from sensorium.dataset import version_copying as copying
-from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.version_copies import VersionCopies
 from sensorium.dataset_ports import DatasetPorts
@@ -25,7 +23,6 @@ from sensorium.model.dataset_names import FileName, VersionName
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.search import FacetRequest
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
-from sensorium.rpc.channel import open_channel
 from sensorium.settings import DatasetSettings
 from sensorium.storage.moments import EPOCH
 
@@ -61,14 +58,8 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
     async with embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service:
         await service.datasets.create_dataset(NAME, in_folder(folder))
-        if request.param == "local":
-            yield World(service, folder)
-            return
-        async with (
-            served(memory.embedder, memory.searcher, datasets=service) as address,
-            open_channel(address, repeatable=REPEATABLE) as channel,
-        ):
-            yield World(dataset_clients(channel), folder)
+        async with reached(service, memory, remote=request.param == "remote") as ports:
+            yield World(ports, folder)
 
 
 async def filled(world: World) -> None:

@@ -1,20 +1,26 @@
 """Datasets and connections for tests."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from memory_mesh import MemoryMesh
+from served_mesh import served
 
+from sensorium.dataset.client import REPEATABLE, dataset_clients
 from sensorium.dataset.jobs.runner import Advance, Executor
 from sensorium.dataset.neighbours import Neighbours
+from sensorium.dataset_ports import DatasetPorts
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.dataset import DatasetSpec
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
 from sensorium.ports import Embedder, Searcher, SimilarityTagger, Tagger
+from sensorium.rpc.channel import open_channel
 from sensorium.settings import SearchSettings, TagSettings
 from sensorium.storage.workers import Workers
 from sensorium.tag.similarity import SimilarityTagging
@@ -48,6 +54,21 @@ def around(memory: MemoryMesh, store: Searcher, tagger: Tagger) -> Neighbours:
         return SimilarityTagging(embedder, scorers, TagSettings())
 
     return Neighbours(memory.embedder, searcher_by(memory.embedder), tagger, searcher_by, tagger_by)
+
+
+@asynccontextmanager
+async def reached(
+    service: DatasetPorts, memory: MemoryMesh, *, remote: bool, searcher: Searcher | None = None
+) -> AsyncIterator[DatasetPorts]:
+    """Yield the ports of a service: its own, or those of a client of the mesh that serves it."""
+    if not remote:
+        yield service
+        return
+    async with (
+        served(memory.embedder, searcher or memory.searcher, datasets=service) as address,
+        open_channel(address, repeatable=REPEATABLE) as channel,
+    ):
+        yield dataset_clients(channel)
 
 
 class TaskRunner:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's id.", show_default=False)]
 Version = Annotated[int, typer.Option(min=0, help="The number of the version; 0 means the latest.")]
+About = Annotated[str, typer.Option("--description", help="What it is for.")]
 Filter = Annotated[str, typer.Option(help="Only files that satisfy this filter (docs/datasets.md).")]
 Incremental = Annotated[bool, typer.Option("--incremental", help="Only files that changed or have not succeeded yet.")]
 Concurrency = Annotated[int, typer.Option(min=0, max=64, help="Batches at work at once; 0 means the server's default.")]

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from sensorium.cli.dataset_options import Name, Version
+from sensorium.cli.dataset_options import About, Name, Version
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
 
 Source = Annotated[int, typer.Option("--from", min=0, help="The version to copy; 0 begins an empty one.")]
-About = Annotated[str, typer.Option("--description", help="What it is for.")]
 Uri = Annotated[str, typer.Option(help="Where its files are; else where those of the source or the dataset are.")]
 Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the source's or dataset's.")]
 

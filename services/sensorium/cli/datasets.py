@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sensorium.cli import dataset_files, dataset_search, dataset_versions, exports
-from sensorium.cli.dataset_options import Concurrency, Detach, DryRun, Filter, Incremental, Name, Version, started
+from sensorium.cli.dataset_options import (
+    About,
+    Concurrency,
+    Detach,
+    DryRun,
+    Filter,
+    Incremental,
+    Name,
+    Version,
+    started,
+)
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
 
@@ -15,7 +25,6 @@ if TYPE_CHECKING:
 
 Uri = Annotated[str, typer.Option(help="Where the files are: a folder, file://…, s3://… or oss://….")]
 Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
-About = Annotated[str, typer.Option("--description", help="What it is for.")]
 Models = Annotated[str, typer.Option("--connection", help="The model connection to embed with; else this mesh.")]
 Force = Annotated[bool, typer.Option("--force", help="Even when it holds files.")]
 Fields = Annotated[list[str] | None, typer.Option("--by", help="A field to count by; may be given again.")]

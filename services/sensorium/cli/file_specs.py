@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sensorium.cli.lines import Line
-from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.file_batch import FileChange, FileSpec
 
 _KINDS: Mapping[str, tuple[type, str]] = {
@@ -34,7 +33,7 @@ def read_change(line: Line) -> FileChange:
     said = _object(line)
     identifier = said.pop("id", None)
     if not isinstance(identifier, str):
-        raise _invalid(line, "id", "must be a text")
+        raise line.invalid("id", "must be a text")
     return FileChange(identifier, _spec(line, said))
 
 
@@ -42,9 +41,9 @@ def _object(line: Line) -> dict[str, Any]:
     try:
         said = json.loads(line.text())
     except (ValueError, RecursionError) as error:
-        raise _invalid(line, "", f"is not JSON: {error}") from None
+        raise line.invalid("", f"is not JSON: {error}") from None
     if not isinstance(said, dict):
-        raise _invalid(line, "", "is not a JSON object")
+        raise line.invalid("", "is not a JSON object")
     return said
 
 
@@ -52,9 +51,9 @@ def _spec(line: Line, said: Mapping[str, Any]) -> FileSpec:
     for field, value in said.items():
         kind, shown = _KINDS.get(field, (None, ""))
         if kind is None:
-            raise _invalid(line, field, f"is unknown; a record has {', '.join(_KINDS)}")
+            raise line.invalid(field, f"is unknown; a record has {', '.join(_KINDS)}")
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise _invalid(line, field, f"must be {shown}")
+            raise line.invalid(field, f"must be {shown}")
     times = {field: _moment(line, field, value) for field, value in said.items() if field.endswith("_time")}
     return FileSpec(**{**said, **times})
 
@@ -63,16 +62,7 @@ def _moment(line: Line, field: str, text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise _invalid(line, field, f"must be {_KINDS[field][1]}") from None
+        raise line.invalid(field, f"must be {_KINDS[field][1]}") from None
     if moment.tzinfo is None:
-        raise _invalid(line, field, "needs a zone")
+        raise line.invalid(field, "needs a zone")
     return moment
-
-
-def _invalid(line: Line, field: str, problem: str) -> InvalidArgument:
-    place = f"line {line.number}"
-    return InvalidArgument(
-        f"{place}: {f'{field} ' if field else ''}{problem}",
-        reason=Reason.FIELD_INVALID if field else Reason.REQUEST_MALFORMED,
-        field=field or place,
-    )

@@ -30,6 +30,15 @@ class Line:
                 field=f"line {self.number}",
             ) from None
 
+    def invalid(self, field: str, problem: str) -> InvalidArgument:
+        """Return the error for a field of the record in this line, or for all of it where `field` is empty."""
+        place = f"line {self.number}"
+        return InvalidArgument(
+            f"{place}: {f'{field} ' if field else ''}{problem}",
+            reason=Reason.FIELD_INVALID if field else Reason.REQUEST_MALFORMED,
+            field=field or place,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:

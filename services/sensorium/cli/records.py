@@ -8,7 +8,6 @@ import numpy as np
 
 from sensorium.cli.lines import Line
 from sensorium.client import Content, Document, Part, audio, image
-from sensorium.errors import InvalidArgument, Reason
 
 FIELDS = frozenset({"id", "text", "image", "audio", "vector", "tags", "attributes"})
 
@@ -21,7 +20,7 @@ def read_document(line: Line) -> Document:
     """
     record = _record(line)
     if unknown := sorted(record.keys() - FIELDS):
-        raise _invalid(line, unknown[0], f"is unknown; a document has {', '.join(sorted(FIELDS))}")
+        raise line.invalid(unknown[0], f"is unknown; a document has {', '.join(sorted(FIELDS))}")
     return Document(
         _checked(line, record, "id", str),
         content=_content(line, record),
@@ -37,7 +36,7 @@ def _content(line: Line, record: dict[str, Any]) -> Content | None:
     try:
         parts = [make(_checked(line, record, field, str)) for field, make in makers.items() if field in record]
     except OSError as error:
-        raise _invalid(line, "", f"names {error.filename}: {error.strerror}") from None
+        raise line.invalid("", f"names {error.filename}: {error.strerror}") from None
     return Content(tuple(parts)) if parts else None
 
 
@@ -45,21 +44,21 @@ def _record(line: Line) -> dict[str, Any]:
     try:
         record = json.loads(line.text())
     except ValueError as error:
-        raise _invalid(line, "", f"is not JSON: {error}") from None
+        raise line.invalid("", f"is not JSON: {error}") from None
     if not isinstance(record, dict):
-        raise _invalid(line, "", "is not a JSON object")
+        raise line.invalid("", "is not a JSON object")
     return record
 
 
 def _checked(line: Line, record: dict[str, Any], field: str, kind: type) -> Any:
     if not isinstance(value := record.get(field), kind):
-        raise _invalid(line, field, "must be a text")
+        raise line.invalid(field, "must be a text")
     return value
 
 
 def _texts(line: Line, field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise _invalid(line, field, "must be a list of texts")
+        raise line.invalid(field, "must be a list of texts")
     return tuple(value)
 
 
@@ -67,12 +66,12 @@ def _vector(line: Line, value: object) -> "np.ndarray[Any, np.dtype[np.float32]]
     try:
         return np.asarray(value, np.float32)
     except (TypeError, ValueError):
-        raise _invalid(line, "vector", "must be a list of numbers") from None
+        raise line.invalid("vector", "must be a list of numbers") from None
 
 
 def _attributes(line: Line, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _invalid(line, "attributes", "must be an object")
+        raise line.invalid("attributes", "must be an object")
     return {name: _attribute(line, f"attributes.{name}", each) for name, each in value.items()}
 
 
@@ -83,13 +82,4 @@ def _attribute(line: Line, field: str, value: object) -> object:
         case list():
             return _texts(line, field, value)
         case _:
-            raise _invalid(line, field, "must be a text, a number, true, false or a list of texts")
-
-
-def _invalid(line: Line, field: str, problem: str) -> InvalidArgument:
-    place = f"line {line.number}"
-    return InvalidArgument(
-        f"{place}: {f'{field} ' if field else ''}{problem}",
-        reason=Reason.FIELD_INVALID if field else Reason.REQUEST_MALFORMED,
-        field=field or place,
-    )
+            raise line.invalid(field, "must be a text, a number, true, false or a list of texts")

@@ -4,7 +4,6 @@ A version that is being filled is staged: its number is negative, so that nobody
 meanwhile has a later change number, and is copied again before the copy is shown, in the transaction that shows it.
 """
 
-import uuid
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, case, func, insert, literal, select, update
@@ -35,20 +34,12 @@ def stage(sql: Connection, source: VersionName, spec: VersionSpec) -> int:
     made = insert(version_table).values(
         dataset=dataset.key,
         number=min(0, lowest.scalar_one()) - 1,
-        description=spec.description,
         uri=spec.uri or dataset.uri if stored_elsewhere else before.uri,
         connection=str(spec.connection or dataset.connection) if stored_elsewhere else before.connection,
-        labels=dict(spec.labels),
-        annotations=dict(spec.annotations),
-        state=VersionState.DRAFT.value,
-        file_count=0,
-        size_bytes=0,
-        collection="",
-        model_connection="",
         source=source.number,
-        etag=uuid.uuid4().hex,
         create_time=now,
         update_time=now,
+        **versions.draft_columns(spec),
     )
     return int(sql.execute(made.returning(version_table.c.key)).scalar_one())
 

@@ -67,23 +67,30 @@ def create(connection: Connection, dataset: DatasetName, spec: VersionSpec) -> D
         insert(versions).values(
             dataset=row.key,
             number=number,
-            description=spec.description,
             uri=spec.uri or row.uri,
             connection=str(spec.connection or row.connection),
-            labels=dict(spec.labels),
-            annotations=dict(spec.annotations),
-            state=VersionState.DRAFT.value,
-            file_count=0,
-            size_bytes=0,
-            collection="",
-            model_connection="",
-            etag=uuid.uuid4().hex,
+            **draft_columns(spec),
             create_time=now,
             update_time=now,
         )
     )
     connection.execute(update(datasets).where(datasets.c.key == row.key).values(latest=number))
     return get(connection, VersionName(dataset, number))
+
+
+def draft_columns(spec: VersionSpec) -> dict[str, object]:
+    """Return what every version begins with, wherever its files are: no files, and no index."""
+    return {
+        "description": spec.description,
+        "labels": dict(spec.labels),
+        "annotations": dict(spec.annotations),
+        "state": VersionState.DRAFT.value,
+        "file_count": 0,
+        "size_bytes": 0,
+        "collection": "",
+        "model_connection": "",
+        "etag": uuid.uuid4().hex,
+    }
 
 
 def change(connection: Connection, wanted: VersionUpdate) -> DatasetVersion:

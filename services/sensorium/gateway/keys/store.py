@@ -1,7 +1,7 @@
 """Keeps keys in the gateway's SQLite file, which the running gateway and `sensorium key` open side by side."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Row, insert, select, update
-from sqlalchemy.exc import DatabaseError, OperationalError
 
-from sensorium.errors import DataLoss, FailedPrecondition, NotFound, Reason, Unavailable
+from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.gateway.keys.secret import Secret
 from sensorium.gateway.keys.tables import keys
 from sensorium.model.access import KeyRole
@@ -20,6 +19,7 @@ from sensorium.model.key import Key, KeySpec, KeyState
 from sensorium.storage import moments
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
+from sensorium.storage.sqlite_errors import sqlite_errors
 
 STORE_FILE = "gateway.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -133,16 +133,8 @@ class KeyStore:
         with self._turn, self._explained(), self._watching.begin():
             return int(self._watching.exec_driver_sql("PRAGMA data_version").scalar_one())
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
-            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": "key store"}) from error
-        except DatabaseError as error:
-            raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error
-        except OSError as error:
-            raise Unavailable(f"{self._file}: {error}", metadata={"backend": "key store"}) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return sqlite_errors(self._file, "key store")
 
 
 def _row(connection: Connection, key_id: str) -> Row[Any]:

@@ -3,8 +3,8 @@
 It need not survive a power cut, so commits do not wait for the disk.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -14,13 +14,12 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DatabaseError, OperationalError
 
-from sensorium.errors import DataLoss, Unavailable
 from sensorium.gateway.rates.tables import buckets, gateways
 from sensorium.storage import moments
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
+from sensorium.storage.sqlite_errors import sqlite_errors
 
 STORE_FILE = "rates.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -135,16 +134,8 @@ class RateStore:
         connection.execute(given.on_conflict_do_update(["id"], set_={"seen_time": now}))
         connection.execute(delete(gateways).where(~gateways.c.seen_time.between(now - SILENT_MICROS, now)))
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
-            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": "rate store"}) from error
-        except DatabaseError as error:
-            raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error
-        except OSError as error:
-            raise Unavailable(f"{self._file}: {error}", metadata={"backend": "rate store"}) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return sqlite_errors(self._file, "rate store")
 
 
 def _levels(connection: Connection, charges: Sequence[Charge], now: int) -> dict[Place, float]:

@@ -3,8 +3,8 @@
 Sums are added to what is there, so that several gateways may share the file.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -12,9 +12,7 @@ from typing import Any, Self
 
 from sqlalchemy import Engine, Table
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DatabaseError, OperationalError
 
-from sensorium.errors import DataLoss, Unavailable
 from sensorium.gateway.usage import reading
 from sensorium.gateway.usage.tables import calls, modalities
 from sensorium.gateway.usage.tally import Account, Tally
@@ -22,6 +20,7 @@ from sensorium.model.search import Page
 from sensorium.model.usage import UsageQuery, UsageRecord
 from sensorium.storage.engine import open_engine
 from sensorium.storage.format import bring_up_to_date
+from sensorium.storage.sqlite_errors import sqlite_errors
 
 STORE_FILE = "usage.sqlite3"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -79,16 +78,8 @@ class UsageStore:
         with self._turn, self._explained(), self._reading.begin() as connection:
             return reading.page(connection, query, page_size, page_token)
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:  # A full disk, a file that went away, a lock that does not end.
-            raise Unavailable(f"{self._file}: {error.orig}", metadata={"backend": "usage store"}) from error
-        except DatabaseError as error:
-            raise DataLoss(f"{self._file}: {error.orig}", metadata={"file": str(self._file)}) from error
-        except OSError as error:
-            raise Unavailable(f"{self._file}: {error}", metadata={"backend": "usage store"}) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return sqlite_errors(self._file, "usage store")
 
 
 def _adding(table: Table) -> Any:
