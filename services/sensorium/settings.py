@@ -217,7 +217,10 @@ class SearchSettings(Section):
     queue_searches: int = Field(1024, description="Reads at work or waiting; beyond it RESOURCE_EXHAUSTED.")
     search_threads: int = Field(4, description="Reads at work at once.")
     flush_after: int = Field(20_000, description="Changes after which an index is flushed to disk.")
-    optimize_after: int = Field(2048, description="Changes after which an index is optimised in the background.")
+    optimize_after: int = Field(
+        2048, description="Changes after which an index is optimised in the background, as soon as writes rest."
+    )
+    optimize_at: int = Field(16_384, description="Changes after which it is optimised though writes do not rest.")
     optimize_threads: int = 1
     job_slots: int = Field(1, ge=1, description="Jobs (re-index, snapshot, restore) at work at once; others wait.")
 

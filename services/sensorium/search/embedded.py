@@ -46,7 +46,13 @@ async def embedded_search(
         queue_rows=settings.queue_documents,
     )
     async with store:
-        library = Library(store, chosen, flush_after=settings.flush_after, optimise_after=settings.optimize_after)
+        library = Library(
+            store,
+            chosen,
+            flush_after=settings.flush_after,
+            optimise_after=settings.optimize_after,
+            optimise_at=settings.optimize_at,
+        )
         shelf = SnapshotShelf(store, data_dir / "search" / "snapshots", settings.max_page_size)
         async with SearchService(store, library, shelf, settings) as service:
             yield service

@@ -64,7 +64,7 @@ class Follower:
 
     @property
     def unoptimised(self) -> int:
-        """How many changes came since the index was optimised."""
+        """How many changes came since the index was optimised, with what was left to do when it was opened."""
         return self._unoptimised
 
     def open(self, most: int | None = None) -> bool:
@@ -125,6 +125,7 @@ class Follower:
         self.index = self._indexes.open(self._space)
         with self._closed_on_fault():
             self._applied = self.index.applied_seq
+            self._unoptimised = self.index.pending
             self._check_history()
             near = most is None or not self._lacks_more_than(most)
             if near:

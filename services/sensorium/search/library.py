@@ -26,6 +26,7 @@ from sensorium.storage.write_lane import Terms
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+REST_SECONDS = 1.0
 
 
 class Library:
@@ -35,14 +36,18 @@ class Library:
         store: The truth.
         indexes: Opens indexes.
         flush_after: Changes after which an index is flushed.
-        optimise_after: Changes after which an index is optimised in the background.
+        optimise_after: Changes after which an index is optimised in the background, as soon as writes rest.
+        optimise_at: Changes after which it is optimised though they do not.
     """
 
-    def __init__(self, store: Store, indexes: Indexes, *, flush_after: int, optimise_after: int) -> None:
+    def __init__(
+        self, store: Store, indexes: Indexes, *, flush_after: int, optimise_after: int, optimise_at: int
+    ) -> None:
         self._store = store
         self._indexes = indexes
         self._flush_after = flush_after
         self._optimise_after = optimise_after
+        self._optimise_at = optimise_at
         self._open: dict[CollectionName, OpenCollection] = {}
         self._turns: defaultdict[CollectionName, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._workers = Workers("search-index", 2)
@@ -313,12 +318,20 @@ class Library:
     async def _optimise(self, opened: OpenCollection) -> None:
         async with opened.used():
             try:
-                while opened.follower.unoptimised >= self._optimise_after:
+                while opened.follower.unoptimised >= self._optimise_after and await self._rests(opened):
                     await self._optimisers.run(opened.follower.optimise)
             except IndexUnusable as error:  # Searches go on, and will say so if it cannot be used.
                 log.warning("index_not_optimised", collection=opened.stored.uid, error=str(error))
             finally:
                 opened.optimising = False
+
+    async def _rests(self, opened: OpenCollection) -> bool:
+        """Wait until writes rest, which a graph would hold up, or enough wait for it; return False when it closes."""
+        seq = -1
+        while opened.follower.unoptimised < self._optimise_at and seq != (seq := opened.follower.applied_seq):
+            if await asyncio.to_thread(opened.leaving.wait, REST_SECONDS):
+                return False
+        return True
 
     async def _prune(self, opened: OpenCollection, seq: int) -> None:
         try:

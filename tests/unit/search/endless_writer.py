@@ -13,7 +13,7 @@ from sensorium.settings import SearchSettings
 
 
 async def main(directory: Path) -> None:
-    async with embedded_search(directory, SearchSettings(flush_after=40, optimize_after=30)) as service:
+    async with embedded_search(directory, SearchSettings(flush_after=40, optimize_after=30, optimize_at=30)) as service:
         await make(service)
         for number in range(1_000_000):
             await put(service, document(f"d{number}", unit_vectors(1, seed=number)[0]))

@@ -17,7 +17,7 @@ from alembic.migration import MigrationContext
 from search_samples import NAME, document, ids_near, make, near, put, unit_vectors
 
 from sensorium.errors import DataLoss, FailedPrecondition, Reason
-from sensorium.search import stamp
+from sensorium.search import library, stamp
 from sensorium.search.embedded import MIGRATIONS, embedded_search
 from sensorium.search.index import IndexUnusable
 from sensorium.search.tables import metadata
@@ -227,11 +227,35 @@ async def test_collection_says_how_many_documents_wait_for_its_index(
         loop.call_soon_threadsafe(has_ended.set)
 
     monkeypatch.setattr(ZvecIndex, "optimise", held)
-    async with embedded_search(tmp_path, SearchSettings(optimize_after=100)) as service:
+    async with embedded_search(tmp_path, SearchSettings(optimize_after=100, optimize_at=100)) as service:
         await make(service)
         await put(service, *(document(f"d{row}", each) for row, each in enumerate(VECTORS)))
         assert (await service.get_collection(NAME)).pending_count == len(VECTORS)
         may_begin.set()
+        await has_ended.wait()
+        assert (await service.get_collection(NAME)).pending_count == 0
+
+
+async def test_an_index_is_optimised_when_writes_rest_which_may_be_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_ended = asyncio.Event()
+    optimise, loop = ZvecIndex.optimise, asyncio.get_running_loop()
+
+    def told(index: ZvecIndex) -> None:
+        optimise(index)
+        loop.call_soon_threadsafe(has_ended.set)
+
+    monkeypatch.setattr(ZvecIndex, "optimise", told)
+    monkeypatch.setattr(library, "REST_SECONDS", 3600)
+    settings = SearchSettings(optimize_after=100)
+    async with embedded_search(tmp_path, settings) as service:
+        await make(service)
+        await put(service, *(document(f"d{row}", each) for row, each in enumerate(VECTORS)))
+    assert not has_ended.is_set()
+    monkeypatch.setattr(library, "REST_SECONDS", 0)
+    async with embedded_search(tmp_path, settings) as service:
+        await ids_near(service, VECTORS[0], top_k=1)
         await has_ended.wait()
         assert (await service.get_collection(NAME)).pending_count == 0
 

@@ -31,7 +31,7 @@ from sensorium.settings import SearchSettings
 VECTORS = np.concatenate([unit_vectors(12, seed=3), 2 * unit_vectors(4, seed=3)])
 IDS = st.sampled_from([f"d{n}" for n in range(12)])
 PLACES = st.integers(0, len(VECTORS) - 1)
-SETTINGS = SearchSettings(flush_after=7, optimize_after=5)
+SETTINGS = SearchSettings(flush_after=7, optimize_after=5, optimize_at=5)
 METRICS = st.sampled_from([Metric.DOT, Metric.EUCLIDEAN, Metric.COSINE])
 
 

@@ -149,7 +149,7 @@ async def test_searches_and_writes_do_not_wait_for_an_optimisation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = Held(monkeypatch, ZvecIndex, "optimise")
-    async with embedded_search(tmp_path, SearchSettings(optimize_after=100)) as service:
+    async with embedded_search(tmp_path, SearchSettings(optimize_after=100, optimize_at=100)) as service:
         await make(service)
         await put(service, *(document(f"d{row}", each) for row, each in enumerate(VECTORS)))
         await held.begun.wait()

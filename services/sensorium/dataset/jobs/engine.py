@@ -316,7 +316,7 @@ class JobEngine:
     def _settle(self, sql: Connection, row: Row[Any], lease: str, outcome: Outcome) -> None:
         mine = ledger.held(sql, row.key, lease)
         outcome.record(sql, {key for key in mine if outcome.errors.get(key) is None})
-        ledger.settle(sql, row.key, {key: outcome.errors.get(key) for key in mine})
+        ledger.settle(sql, row.key, {uri: outcome.errors.get(key) for key, uri in mine.items()})
 
     async def _move(self, row: Row[Any], change: Callable[[Connection, Row[Any]], None]) -> None:
         await self._write(row, _unless_ended(row, change))

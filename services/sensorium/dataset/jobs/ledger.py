@@ -69,15 +69,15 @@ def claim(sql: Connection, job: int, worker: str, size: int, seconds: float) -> 
         "attempts": job_files.c.attempts + 1,
     }
     sql.execute(update(job_files).where(job_files.c.job == job, job_files.c.uri.in_(uris)).values(**taken))
-    mine = (job_files.c.job == job) & (job_files.c.lease == lease)
+    mine = (job_files.c.job == job) & (job_files.c.lease == lease) & (job_files.c.state == RUNNING)
     rows = sql.execute(select(files).join(job_files, job_files.c.file == files.c.key).where(mine)).all()
     return Claim(lease, tuple(rows))
 
 
-def held(sql: Connection, job: int, lease: str) -> set[int]:
-    """Return the keys of the files that a lease still holds."""
+def held(sql: Connection, job: int, lease: str) -> dict[int, str]:
+    """Return the keys and URIs of the files that a lease still holds."""
     mine = (job_files.c.job == job) & (job_files.c.lease == lease) & (job_files.c.state == RUNNING)
-    return set(sql.execute(select(job_files.c.file).where(mine)).scalars())
+    return {row.file: row.uri for row in sql.execute(select(job_files.c.file, job_files.c.uri).where(mine))}
 
 
 def forget_worker(sql: Connection, worker: str) -> None:
@@ -100,21 +100,21 @@ def renew(sql: Connection, job: int, lease: str, seconds: float) -> None:
     sql.execute(update(job_files).where(mine).values(lease_until=lease_clock.now(sql) + round(seconds * 1e6)))
 
 
-def settle(sql: Connection, job: int, outcomes: Mapping[int, SensoriumError | None]) -> None:
-    """Write what came of files, by their keys, and count it."""
+def settle(sql: Connection, job: int, outcomes: Mapping[str, SensoriumError | None]) -> None:
+    """Write what came of files, by their URIs, and count it."""
     now = moments.now()
     rows = [
         {
-            "settled": key,
+            "settled": uri,
             "state": (JobFileState.FAILED if error else JobFileState.SUCCEEDED).value,
             "error": error_to_json(error),
             "lease": "",
             "end_time": now,
         }
-        for key, error in outcomes.items()
+        for uri, error in outcomes.items()
     ]
     if rows:
-        mine = (job_files.c.job == job) & (job_files.c.file == bindparam("settled"))
+        mine = (job_files.c.job == job) & (job_files.c.uri == bindparam("settled"))
         sql.execute(update(job_files).where(mine), rows)
     failed = sum(error is not None for error in outcomes.values())
     count(sql, job, succeeded=len(outcomes) - failed, failed=failed)
