@@ -85,6 +85,15 @@ def test_a_whole_crop_of_an_even_image_is_that_image() -> None:
     torch.testing.assert_close(made.amax(dim=(2, 3)), made.amin(dim=(2, 3)), atol=1e-4, rtol=1e-4)
 
 
+def test_images_exchange_rectangles_of_the_share_that_is_told() -> None:
+    images = torch.arange(8.0).reshape(8, 1, 1, 1).expand(8, 3, 16, 16)
+    for seed in range(20):
+        laid, others, own = augmentation.exchanged(images, torch.Generator().manual_seed(seed))
+        expected = own * torch.arange(8.0) + (1 - own) * others
+        torch.testing.assert_close(laid.mean(dim=(1, 2, 3)), expected)
+        assert all(set(laid[place].unique().tolist()) <= {place, int(others[place])} for place in range(8))
+
+
 def test_sounds_keep_their_shape_and_stay_power() -> None:
     power = torch.rand(4, 16, 50)
     made = audio_augmentation.augmented(power, power.flip(0), 0.5, torch.Generator().manual_seed(0))

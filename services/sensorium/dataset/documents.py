@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, RowMapping
 
 from sensorium.dataset.file_fields import FIELDS
 from sensorium.model.collection import AttributeField, AttributeType
@@ -25,14 +25,15 @@ def document_of(row: Row[Any], source: Content | Embedding) -> Document:
 
 def attributes_of(row: Row[Any]) -> dict[str, AttributeValue]:
     """Return what the document of a file says beside its tags."""
-    return {each.field: value for each in ATTRIBUTES if (value := _value(row, each)) is not None}
+    columns = row._mapping
+    return {each.field: value for each in ATTRIBUTES if (value := _value(columns, each)) is not None}
 
 
-def _value(row: Row[Any], attribute: AttributeField) -> AttributeValue | None:
+def _value(columns: RowMapping, attribute: AttributeField) -> AttributeValue | None:
     if attribute.field.startswith(_META):
-        found: AttributeValue | None = row.attributes.get(attribute.field.removeprefix(_META))
+        found: AttributeValue | None = columns["attributes"].get(attribute.field.removeprefix(_META))
         return found
-    value = row._mapping[attribute.field]
+    value = columns[attribute.field]
     match attribute.type, value:
         case _, None:
             return None

@@ -24,6 +24,26 @@ def augmented(pixels: Tensor, size: int, smallest_crop: float, generator: Genera
     return cropped.contiguous(memory_format=torch.channels_last)
 
 
+def exchanged(images: Tensor, generator: Generator) -> tuple[Tensor, Tensor, float]:
+    """Return a batch with a rectangle of another of its images laid into each (CutMix, Yun et al. 2019).
+
+    Args:
+        images: float32 [batch, 3, side, side].
+        generator: Where chance comes from.
+
+    Returns:
+        The batch, int64 [batch]: the places of the others, and the share of each image that stays its own.
+    """
+    side = images.shape[-1]
+    others = torch.randperm(len(images), generator=generator)
+    height, width = (round(side * float(torch.rand((), generator=generator).sqrt())) for _ in range(2))
+    top, left = (int(torch.randint(side - each + 1, (), generator=generator)) for each in (height, width))
+    place = (..., slice(top, top + height), slice(left, left + width))
+    laid = images.clone()
+    laid[place] = images[others][place]
+    return laid, others, 1 - height * width / side**2
+
+
 def base_side(size: int) -> int:
     """Return the side that photos are kept at for training at `size`: crops of two thirds keep their sharpness."""
     return round(size * 4 / 3)

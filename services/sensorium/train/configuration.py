@@ -106,6 +106,7 @@ class ImageRun:
         batch: Labelled images in each step.
         workers: Threads that share each step; every one normalises over its own share of the batch.
         evaluate_every: Epochs between evaluations.
+        exchange: The share of steps whose labelled images have rectangles of each other laid into them; None is 0.
         start: The folder of an earlier run, beside this run's, whose tower this one begins with; None begins anew.
     """
 
@@ -121,6 +122,7 @@ class ImageRun:
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     evaluate_every: Count
     optimizer: Optimizer
+    exchange: Share | None = None
     start: Name | None = None
 
     def __post_init__(self) -> None:
@@ -212,6 +214,7 @@ def fingerprint(configuration: TrainingConfiguration, tower: Literal["image", "a
     """Return a hash of all that one tower's weights depend on; a checkpoint of another one cannot be resumed."""
     fields = asdict(configuration)
     relevant = {key: fields[key] for key in ("seed", "precision", "text", tower)}
-    if relevant[tower].get("start") is None:
-        relevant[tower].pop("start", None)
+    for later in ("exchange", "start"):  # Checkpoints from before a field was there stay good.
+        if relevant[tower].get(later) is None:
+            relevant[tower].pop(later, None)
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

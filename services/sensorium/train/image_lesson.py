@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sensorium.train.augmentation import augmented, base_side
+from sensorium.train.augmentation import augmented, base_side, exchanged
 from sensorium.train.configuration import TrainingConfiguration
 from sensorium.train.image_evaluation import evaluate_image_tower
 from sensorium.train.image_material import ImageMaterial
@@ -60,10 +60,14 @@ class ImageLesson:
         labelled = self._share(step, worker)
         photos = self._run.captions.batch // self._run.workers
         chosen = torch.randint(len(self._material.train_photos.photos), (photos,), generator=chance)
-        images = (torch.from_numpy(self._material.train.pixels[labelled.numpy()]), self._photos[1][chosen])
-        batch = torch.cat([augmented(each, phase.size, phase.smallest_crop, chance) for each in images])
-        named, pictured = self._vectors(network, batch).split([len(labelled), photos])
-        by_name = self._class_loss(network, named, labelled, chance)
+        pixels = (torch.from_numpy(self._material.train.pixels[labelled.numpy()]), self._photos[1][chosen])
+        images, shown = (augmented(each, phase.size, phase.smallest_crop, chance) for each in pixels)
+        targets = self._targets_of(labelled)
+        if self._run.exchange and float(torch.rand((), generator=chance)) < self._run.exchange:
+            images, others, own = exchanged(images, chance)
+            targets = own * targets + (1 - own) * targets[:, others]
+        named, pictured = self._vectors(network, torch.cat((images, shown))).split([len(labelled), photos])
+        by_name = self._class_loss(network, named, targets, chance)
         by_caption = self._caption_loss(network, pictured, chosen, chance)
         return by_name + self._run.captions.weight * by_caption
 
@@ -77,11 +81,14 @@ class ImageLesson:
             features = tower.features(batch)
         return tower.placed(features)
 
-    def _class_loss(self, network: nn.Module, vectors: Tensor, labelled: Tensor, chance: torch.Generator) -> Tensor:
-        prompt = int(torch.randint(len(self._classes), (), generator=chance))
+    def _targets_of(self, labelled: Tensor) -> Tensor:
+        """Return [prompts, images, classes]: what labelled images should be told from the class names as."""
         labels = torch.from_numpy(self._material.train.labels[labelled.numpy()])
-        targets = self._targets[prompt][labels]
-        return class_loss(vectors, self._classes[prompt], targets, network.class_temperature)
+        return self._targets[:, labels]
+
+    def _class_loss(self, network: nn.Module, vectors: Tensor, targets: Tensor, chance: torch.Generator) -> Tensor:
+        prompt = int(torch.randint(len(self._classes), (), generator=chance))
+        return class_loss(vectors, self._classes[prompt], targets[prompt], network.class_temperature)
 
     def _caption_loss(self, network: nn.Module, vectors: Tensor, chosen: Tensor, chance: torch.Generator) -> Tensor:
         owners = torch.from_numpy(self._material.train_photos.owners)
