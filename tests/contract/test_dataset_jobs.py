@@ -429,6 +429,17 @@ async def test_a_deleted_version_takes_its_vectors_along(world: World) -> None:
     await until(lambda: collection_of(V1) not in world.memory.store.collections)
 
 
+async def test_what_is_refused_to_be_deleted_keeps_its_vectors(world: World) -> None:
+    await tagged(world)
+    await world.run(IndexWork())
+    with pytest.raises(FailedPrecondition, match="by force"):
+        await world.ports.datasets.delete_dataset(NAME, force=False)
+    with pytest.raises(FailedPrecondition, match="only version"):
+        await world.ports.datasets.delete_version(V1)
+    await world.ports.files.edit_tags(TagEdit(V1, FileSelection(filter='FileName = "c.txt"'), add=("late",)))
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ("late",)})
+
+
 # --- Life -----------------------------------------------------------------------------------------------------------
 
 
