@@ -443,6 +443,26 @@ async def test_what_is_refused_to_be_deleted_keeps_its_vectors(world: World) -> 
 # --- Life -----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_job_works_for_the_key_of_whoever_created_it(world: World) -> None:
+    await tagged(world)
+    tag, seen = world.memory.tagger.tag, list[str]()
+
+    async def noting(request):  # type: ignore[no-untyped-def]
+        seen.append(context.key_id())
+        if len(seen) == 1:
+            raise FailedPrecondition("not yet")
+        return await tag(request)
+
+    world.memory.tagger.tag = noting  # type: ignore[method-assign]
+    with context.opened(CallContext(key_id="k1")):
+        job = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)))
+    assert (await world.ended(job.name)).state is JobState.FAILED
+    with context.opened(CallContext(key_id="k2")):
+        await world.run(TagWork(LETTERS))
+    await world.run(TagWork(LETTERS))
+    assert seen == ["k1", "k2", ""]
+
+
 async def test_a_job_is_cancelled_paused_resumed_and_deleted(world: World) -> None:
     await tagged(world)
     released = asyncio.Event()

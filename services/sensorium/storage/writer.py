@@ -21,9 +21,9 @@ class Writer:
     """The one writer of a store.
 
     A change that raises one of the project's errors before it has written anything is left out of the transaction. Any
-    other error, and one that comes after something was written, rolls the group back, and its changes are then committed
-    one by one: of a change that fails nothing stays. Bulk changes wait in a lane of their own; of the transactions that
-    begin while both lanes wait, every eighth is bulk.
+    other error, and one that comes after something was written, rolls the group back, and its changes are then
+    committed one by one: of a change that fails nothing stays. Bulk changes wait in a lane of their own; of the
+    transactions that begin while both lanes wait, every eighth is bulk.
 
     Args:
         name: Whose it is; the start of its thread's name.
