@@ -32,7 +32,7 @@ class CallContext:
         deadline: The moment by which it must be answered, on `time.monotonic`'s clock; None without one.
         started: When it arrived, on the same clock.
         stages: Seconds spent in each stage so far.
-        key_id: The key that the caller showed; empty without one.
+        key_id: The key that the caller showed, or for whose job this is; empty without one.
     """
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -62,6 +62,12 @@ def request_id() -> str:
     """Return the id of the current call; empty outside a call."""
     call = _current.get()
     return call.request_id if call else ""
+
+
+def key_id() -> str:
+    """Return the id of the key that the current call is for; empty without one, and outside a call."""
+    call = _current.get()
+    return call.key_id if call else ""
 
 
 def remaining() -> float | None:

@@ -429,7 +429,38 @@ async def test_a_deleted_version_takes_its_vectors_along(world: World) -> None:
     await until(lambda: collection_of(V1) not in world.memory.store.collections)
 
 
+async def test_what_is_refused_to_be_deleted_keeps_its_vectors(world: World) -> None:
+    await tagged(world)
+    await world.run(IndexWork())
+    with pytest.raises(FailedPrecondition, match="by force"):
+        await world.ports.datasets.delete_dataset(NAME, force=False)
+    with pytest.raises(FailedPrecondition, match="only version"):
+        await world.ports.datasets.delete_version(V1)
+    await world.ports.files.edit_tags(TagEdit(V1, FileSelection(filter='FileName = "c.txt"'), add=("late",)))
+    await settled(world, {"a.txt": ("aaa",), "b.txt": ("bbb",), "c.txt": ("late",)})
+
+
 # --- Life -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_job_works_for_the_key_of_whoever_created_it(world: World) -> None:
+    await tagged(world)
+    tag, seen = world.memory.tagger.tag, list[str]()
+
+    async def noting(request):  # type: ignore[no-untyped-def]
+        seen.append(context.key_id())
+        if len(seen) == 1:
+            raise FailedPrecondition("not yet")
+        return await tag(request)
+
+    world.memory.tagger.tag = noting  # type: ignore[method-assign]
+    with context.opened(CallContext(key_id="k1")):
+        job = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)))
+    assert (await world.ended(job.name)).state is JobState.FAILED
+    with context.opened(CallContext(key_id="k2")):
+        await world.run(TagWork(LETTERS))
+    await world.run(TagWork(LETTERS))
+    assert seen == ["k1", "k2", ""]
 
 
 async def test_a_job_is_cancelled_paused_resumed_and_deleted(world: World) -> None:

@@ -84,7 +84,7 @@ INFO = ModelInfo(
     MAX_TOKENS,
     "Apache-2.0",
     dimensions=(8,),
-    calibrations=(Calibration(28.5, -8.75), Calibration(37.0, -6.0, Modality.IMAGE)),
+    calibrations=(Calibration(28.5, -8.75), Calibration(37.0, -6.0, Modality.IMAGE, 0.25, {"school bus": -4.5})),
 )
 
 

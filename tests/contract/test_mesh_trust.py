@@ -12,13 +12,17 @@ import trustme
 from memory_mesh import MemoryMesh
 from served_mesh import served
 
-from sensorium import AsyncClient, Document, app
+from sensorium import AsyncClient, Document, app, context
+from sensorium.embed.client import EmbedClient
 from sensorium.errors import FailedPrecondition, SensoriumError, Unauthenticated, Unavailable
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
 from sensorium.model.access import KeyRole
+from sensorium.model.content import Content
+from sensorium.model.embedding import EmbedRequest, EmbedResponse
 from sensorium.model.key import KeySpec
 from sensorium.rpc.channel import open_channel
 from sensorium.rpc.mesh_token import mesh_token
+from sensorium.rpc.outgoing import KEY_HEADER
 from sensorium.rpc.role_guard import MESH_HEADER, RoleGuard
 from sensorium.rpc.server_tls import server_credentials
 from sensorium.search.client import SearchClient
@@ -85,6 +89,28 @@ async def test_a_running_gateway_learns_of_keys_and_of_their_revocation_within_a
         with KeyStore(chosen.data_dir / STORE_FILE) as store:
             store.revoke(key_id)
         assert await eventually(Unauthenticated, address, secret) < 1
+
+
+async def test_roles_know_for_which_key_they_are_called_and_a_gateway_believes_nobody(tmp_path: Path) -> None:
+    memory, seen = MemoryMesh(), list[str]()
+    embed = memory.embedder.embed
+
+    async def noting(request: EmbedRequest) -> EmbedResponse:
+        seen.append(context.key_id())
+        return await embed(request)
+
+    memory.embedder.embed = noting  # type: ignore[method-assign]
+    async with served(memory.embedder, memory.store, guard=RoleGuard(TOKEN)) as behind:
+        target = {"target": behind}
+        chosen = settings(tmp_path, "gateway", embed=target, search=target, tag=target, mesh={"token": TOKEN})
+        key_id, secret = make_key(chosen)
+        async with app.mesh(chosen) as running:
+            await running.wait_ready()
+            assert await embedded(running.grpc_address, secret) is None
+            headers = {KEY_HEADER: "another", "authorization": f"Bearer {secret}"}
+            async with open_channel(running.grpc_address, headers=headers) as channel:
+                await EmbedClient(channel).embed(EmbedRequest((Content.of_text("abc"),)))
+    assert seen == [key_id, key_id]
 
 
 async def test_a_gateway_that_its_roles_do_not_know_says_that_it_is_not_its_callers_fault(tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ from sensorium.tag.assignment import Assignment
 from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import embed_contents
 from sensorium.tag.definitions import merged
+from sensorium.tag.tag_odds import TagOdds
 from sensorium.tag.tag_vectors import TagVectors
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -361,10 +362,9 @@ class MemoryTagger:
         tags = await TagVectors(self.embedder, batch_size=256, max_bytes=0).of(spec, model, request.priority)
         contents = await embed_contents(self.embedder, request, model, 256)
         assignment = Assignment(spec, tags, request.candidate_count)
+        calibration = ContentCalibration((TagOdds.of(CALIBRATION, spec),), (1.0,))
         results = (
-            each
-            if isinstance(each, SensoriumError)
-            else assignment.tags_of(each, ContentCalibration((CALIBRATION,), (1.0,)))
+            each if isinstance(each, SensoriumError) else assignment.tags_of(each, calibration)
             for each in contents.vectors
         )
         return TagResponse(tuple(results), model.name, model.revision, version, contents.usage, contents.timings)

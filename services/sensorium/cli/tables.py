@@ -176,7 +176,8 @@ def tags_table(definition: "TagDefinition") -> "Table":
     title = f"{definition.name.id}, version {definition.version}, etag {definition.etag}"
     table = _table("tag", "group", "threshold", "description", title=title)
     for each in definition.spec.tags:
-        _add(table, each.tag, each.group, f"{definition.spec.threshold_of(each):g}", each.description)
+        threshold = definition.spec.threshold_of(each)
+        _add(table, each.tag, each.group, "the model's" if threshold is None else f"{threshold:g}", each.description)
     return table
 
 

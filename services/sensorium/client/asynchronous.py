@@ -516,7 +516,7 @@ class AsyncClient(JobMethods):
             display_name: What people call it.
             guide_prompt: What the tagger should know, for models that follow instructions.
             model: The model that assigns the tags; empty means the server's default.
-            threshold: The least score of an assigned tag, 0 to 1; None means 0.5.
+            threshold: The least score of an assigned tag, 0 to 1; None means that of the model.
             max_tag_count: The most tags of one content; 0 means no limit.
             request_id: A UUID that makes a repeat harmless.
 

@@ -202,6 +202,8 @@ jobs = Table(
     # Who does what one worker alone may do of it, and until when.
     Column("lease", String, nullable=False, server_default=""),
     Column("lease_until", Int64, nullable=False, server_default="0"),
+    # Whose usage it is: the key of whoever created it; empty for none.
+    Column("key_id", String, nullable=False, server_default=""),
     Column("create_time", Int64, nullable=False),
     Column("start_time", Int64),
     Column("progress_time", Int64),

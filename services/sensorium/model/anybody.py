@@ -5,12 +5,17 @@ from sensorium.model.names import DEFAULT_WORKSPACE
 
 
 class Anybody:
-    """Satisfies `Permit`."""
+    """Satisfies `Permit`; `key_id` is that of the caller's key, which was asked for elsewhere, or empty."""
+
+    __slots__ = ("_key_id",)
+
+    def __init__(self, key_id: str = "") -> None:
+        self._key_id = key_id
 
     @property
     def key_id(self) -> str:
-        """No key."""
-        return ""
+        """For whose key it is; empty for none."""
+        return self._key_id
 
     @property
     def generations(self) -> tuple[int, ...]:
@@ -35,3 +40,8 @@ class Anybody:
 
 
 ANYBODY = Anybody()
+
+
+def permit_for(key_id: str) -> Anybody:
+    """Return the permit of calls for a key that somebody else has let pass."""
+    return Anybody(key_id) if key_id else ANYBODY

@@ -2,8 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
@@ -155,16 +155,30 @@ class ModelState(StrEnum):
     FAILED = "failed"
 
 
+DEFAULT_THRESHOLD = 0.5
+
+
+def known_name(tag: str) -> str:
+    """Return a tag's name as calibrations know it: in lower case, with single spaces."""
+    return " ".join(tag.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """Turns the cosine similarity of a tag and a content of one modality into the probability that the tag fits.
 
     It is logistic(slope x similarity + intercept): J. Platt, Probabilistic Outputs for Support Vector Machines, 1999.
+
+    Attributes:
+        threshold: The least score of an assigned tag where a definition says nothing, 0 to 1.
+        tag_intercepts: What takes the place of `intercept` for tags that validation data knew, by `known_name`.
     """
 
     slope: float
     intercept: float
     modality: Modality = Modality.TEXT
+    threshold: float = DEFAULT_THRESHOLD
+    tag_intercepts: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def probability(self, similarity: float) -> float:
         """Return the probability, 0 to 1, for one cosine similarity."""

@@ -9,8 +9,6 @@ from sensorium.model.content import Content
 from sensorium.model.embedding import Priority, Timings, Usage
 from sensorium.model.names import DEFAULT_WORKSPACE, TagDefinitionName
 
-DEFAULT_THRESHOLD = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class TagSpec:
@@ -31,7 +29,8 @@ class TagDefinitionSpec:
         display_name: What people call it.
         guide_prompt: What the tagger should know or pretend to be, for models that follow instructions.
         model: The model that assigns the tags; empty means the default.
-        threshold: The least score of an assigned tag, 0 to 1, where a tag has none of its own; None means 0.5.
+        threshold: The least score of an assigned tag, 0 to 1, where a tag has none of its own; None means that of
+            the model's calibration.
         max_tag_count: The most tags of one content; 0 means no limit.
     """
 
@@ -42,10 +41,9 @@ class TagDefinitionSpec:
     threshold: float | None = None
     max_tag_count: int = 0
 
-    def threshold_of(self, spec: TagSpec) -> float:
-        """Return the least score at which `spec` is assigned."""
-        own = self.threshold if spec.threshold is None else spec.threshold
-        return DEFAULT_THRESHOLD if own is None else own
+    def threshold_of(self, spec: TagSpec) -> float | None:
+        """Return the least score at which `spec` is assigned; None for that of the model's calibration."""
+        return self.threshold if spec.threshold is None else spec.threshold
 
 
 @dataclass(frozen=True, slots=True)

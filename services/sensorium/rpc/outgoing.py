@@ -1,4 +1,4 @@
-"""What every outgoing call carries (request id, trace, remaining time) and what its faults become (our errors)."""
+"""What every outgoing call carries (request, key, trace, remaining time) and what its faults become (our errors)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,6 +11,9 @@ from sensorium import context
 from sensorium.errors import DeadlineExceeded, SensoriumError, Unavailable
 from sensorium.rpc.client_span import ClientSpan, start_client_span
 from sensorium.rpc.status import from_rpc_error
+
+# For whose key a gateway calls a role: an id, which is no secret. Nobody but a role believes it.
+KEY_HEADER = "x-sensorium-key-id"
 
 # What grpc.aio says when a stream ended while a request of it was being sent, whatever the server said.
 _NOT_SENT = "Internal error from Core"
@@ -130,6 +133,8 @@ def _with(details: Details, timeout: float | None, headers: Headers) -> Details:
     request_id = context.request_id()
     if request_id:
         metadata.add("x-request-id", request_id)
+    if key_id := context.key_id():
+        metadata.add(KEY_HEADER, key_id)
     return aio.ClientCallDetails(details.method, timeout, metadata, details.credentials, details.wait_for_ready)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from sensorium.errors import Unauthenticated
 from sensorium.model.access import KeyRole, Rule
-from sensorium.model.anybody import ANYBODY
+from sensorium.model.anybody import ANYBODY, permit_for
 from sensorium.ports import Guard, Permit
+from sensorium.rpc.outgoing import KEY_HEADER
 
 MESH_HEADER = "x-sensorium-mesh-token"
 
@@ -51,10 +52,10 @@ class RoleGuard(Guard):
         return ANYBODY
 
     def admit(self, rule: Rule, headers: Mapping[str, Any]) -> Permit:  # noqa: ARG002
-        """Let a call of the mesh begin. Raises Unauthenticated."""
+        """Let a call of the mesh begin, for the key that the gateway names. Raises Unauthenticated."""
         if self._digest and not hmac.compare_digest(_digest(headers.get(MESH_HEADER, "")), self._digest):
             raise Unauthenticated("this role serves its mesh alone: the mesh token is missing or wrong")
-        return ANYBODY
+        return permit_for(headers.get(KEY_HEADER, ""))
 
 
 OPEN = RoleGuard()

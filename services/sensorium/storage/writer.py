@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from sensorium.errors import DeadlineExceeded, ResourceExhausted, SensoriumError
 from sensorium.storage.pace import USABLE_SHARE, Pace
@@ -20,9 +20,10 @@ _BULK_EVERY = 8
 class Writer:
     """The one writer of a store.
 
-    A change must raise its own errors before it changes anything: the transaction goes on without it. Any other error
-    rolls the group back, and its changes are then committed one by one. Bulk changes wait in a lane of their own; of
-    the transactions that begin while both lanes wait, every eighth is bulk.
+    A change that raises one of the project's errors before it has written anything is left out of the transaction. Any
+    other error, and one that comes after something was written, rolls the group back, and its changes are then
+    committed one by one: of a change that fails nothing stays. Bulk changes wait in a lane of their own; of the
+    transactions that begin while both lanes wait, every eighth is bulk.
 
     Args:
         name: Whose it is; the start of its thread's name.
@@ -32,6 +33,7 @@ class Writer:
 
     def __init__(self, name: str, engine: Engine, queue: int) -> None:
         self._engine = engine
+        self._statements = WrittenStatements(engine)
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-writer")
         self._lanes = {bulk: WriteLane() for bulk in (False, True)}
@@ -119,19 +121,32 @@ class Writer:
     def _commit(self, changes: list[Change]) -> list[Exception | None]:
         try:
             with self._engine.begin() as connection:
-                return [_run(change, connection) for change in changes]
+                return [self._run(change, connection) for change in changes]
         except Exception as error:  # Whatever it is, only the change that caused it may see it.
             if len(changes) == 1:
                 return [error]
             return [outcome for change in changes for outcome in self._commit([change])]
 
+    def _run(self, change: Change, connection: Connection) -> SensoriumError | None:
+        before = self._statements.count
+        try:
+            change(connection)
+        except SensoriumError as error:
+            if self._statements.count != before:
+                raise
+            return error
+        return None
 
-def _run(change: Change, connection: Connection) -> SensoriumError | None:
-    try:
-        change(connection)
-    except SensoriumError as error:
-        return error
-    return None
+
+class WrittenStatements:
+    """Counts the statements of an engine that may have changed something."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.count = 0
+        event.listen(engine, "after_cursor_execute", self._executed)
+
+    def _executed(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        self.count += not statement.startswith("SELECT")
 
 
 def _answer(committed: "asyncio.Future[None]", error: Exception | None) -> None:

@@ -35,7 +35,8 @@ class Assignment:
         """
         similarities = np.clip(self.tags @ content.whole, -1, 1).astype(np.float64)
         scores = calibration.scores(content, self.tags)
-        thresholds = np.array([self.spec.threshold_of(tag) for tag in self.spec.tags])
+        own = [self.spec.threshold_of(tag) for tag in self.spec.tags]
+        thresholds = np.array([calibration.threshold if each is None else each for each in own])
         order = np.argsort(-scores, kind="stable").tolist()
         fits = scores >= thresholds
         nearest = content.nearest_parts(self.tags)

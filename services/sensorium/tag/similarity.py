@@ -11,6 +11,7 @@ from sensorium.storage.workers import Workers
 from sensorium.tag.assignment import Assignment
 from sensorium.tag.content_calibration import ContentCalibration, calibration_of, check_can_tag
 from sensorium.tag.content_vectors import ContentVectors, EmbeddedContents, embed_contents
+from sensorium.tag.tag_odds import odds_by_modality
 from sensorium.tag.tag_vectors import TagVectors
 
 
@@ -43,7 +44,8 @@ class SimilarityTagging:
         tags = await self._vectors.of(spec, model, request.priority)
         contents = await embed_contents(self._embedder, request, model, self._most)
         assignment = Assignment(spec, tags, request.candidate_count)
-        calibrations = [calibration_of(content, index, model) for index, content in enumerate(request.contents)]
+        odds = odds_by_modality(model, spec)
+        calibrations = [calibration_of(content, index, model, odds) for index, content in enumerate(request.contents)]
         pairs = list(zip(contents.vectors, calibrations, strict=True))
         results = await self._scorers.run(lambda: tuple(_result(*pair, assignment) for pair in pairs))
         return TagResponse(results, model.name, model.revision, 0, contents.usage, _timings(contents, started))

@@ -136,8 +136,16 @@ def _write_card(
 def _calibrations(text: ModelCard, fitted: tuple[Calibration, ...]) -> dict[str, Value]:
     """Return the text model's own calibration and those of the towers that learned anything, by modality."""
     of_texts = text.info(ModelState.READY).calibration_of(Modality.TEXT)
+    kept = [each for each in (*filter(None, [of_texts]), *fitted) if each.slope >= _LEAST_SLOPE]
+    return {each.modality.value: calibration_fields(each) for each in kept}
+
+
+def calibration_fields(fitted: Calibration) -> dict[str, Value]:
+    """Return a calibration as a card has it."""
+    tags: dict[str, Value] = {tag: round(each, 2) for tag, each in sorted(fitted.tag_intercepts.items())}
     return {
-        each.modality.value: {"slope": round(each.slope, 2), "intercept": round(each.intercept, 2)}
-        for each in (*filter(None, [of_texts]), *fitted)
-        if each.slope >= _LEAST_SLOPE
+        "slope": round(fitted.slope, 2),
+        "intercept": round(fitted.intercept, 2),
+        "threshold": round(fitted.threshold, 2),
+        **({"tags": tags} if tags else {}),
     }

@@ -10,6 +10,7 @@ from sensorium.train.clips import Clips
 from sensorium.train.figures import Vectors
 from sensorium.train.image_evaluation import embedded
 from sensorium.train.image_pack import LabelledImages
+from sensorium.train.known_tags import with_known_images, with_known_sounds
 from sensorium.train.tag_calibration import Fitted, of_images, of_sounds
 
 _CLIPS_AT_ONCE = 8
@@ -17,7 +18,9 @@ _CLIPS_AT_ONCE = 8
 
 def calibrate_images(tower: nn.Module, validation: LabelledImages, names: Vectors) -> Fitted:
     """Calibrate an image tower on validation images; the names' vectors are float32 [classes, dimension]."""
-    return of_images(embedded(tower, validation.pixels), names, validation.labels)
+    vectors = embedded(tower, validation.pixels)
+    fitted = of_images(vectors, names, validation.labels)
+    return with_known_images(fitted, vectors, names, validation.labels, validation.names)
 
 
 @torch.inference_mode()
@@ -28,4 +31,6 @@ def calibrate_sounds(towers: Mapping[int, Listening], clips: Clips, names: Vecto
         inside = torch.from_numpy(clips.folds == fold)
         parts = torch.from_numpy(clips.waveforms)[inside].split(_CLIPS_AT_ONCE)
         vectors[inside] = torch.cat([tower.eval()(part) for part in parts])
-    return of_sounds(vectors.numpy(), names, clips.labels, clips.folds)
+    heard = vectors.numpy()
+    fitted = of_sounds(heard, names, clips.labels, clips.folds)
+    return with_known_sounds(fitted, heard, names, clips.labels, clips.folds, tags=clips.names)

@@ -9,12 +9,14 @@ from pydantic.dataclasses import dataclass
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model import embedding
 from sensorium.model.content import Modality
-from sensorium.model.embedding import EmbedRole, Fusion, ModelInfo, ModelState
+from sensorium.model.embedding import DEFAULT_THRESHOLD, EmbedRole, Fusion, ModelInfo, ModelState, known_name
 from sensorium.model.vector import Metric
 from sensorium.triton.manifest import Count, RelativePath, Sha256
 from sensorium.triton.toml_file import STRICT, read_toml
 from sensorium.triton.towers import Text, TextTower, Towers
 from sensorium.triton.training_record import TrainingRecord
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -61,10 +63,22 @@ class Prompts:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Calibration:
-    """How the similarities of one modality become the scores of tags (docs/tagging.md)."""
+    """How the similarities of one modality become the scores of tags (docs/tagging.md).
+
+    Attributes:
+        threshold: The least score of an assigned tag where a definition says nothing.
+        tags: The intercepts of tags that validation data knew, by name.
+    """
 
     slope: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    intercept: Annotated[float, Field(allow_inf_nan=False)]
+    intercept: Finite
+    threshold: Annotated[float, Field(ge=0, le=1)] = DEFAULT_THRESHOLD
+    tags: dict[str, Finite] = Field(default_factory=dict)
+
+    def of(self, modality: Modality) -> embedding.Calibration:
+        """Return it as clients see it."""
+        tags = {known_name(tag): intercept for tag, intercept in self.tags.items()}
+        return embedding.Calibration(self.slope, self.intercept, modality, self.threshold, tags)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -140,10 +154,7 @@ class ModelCard:
             roles_supported=bool(self.prompts.query or self.prompts.document),
             instruction_supported=bool(self.prompts.instruction),
             state=state,
-            calibrations=tuple(
-                embedding.Calibration(fitted.slope, fitted.intercept, modality)
-                for modality, fitted in self.calibration.by_modality().items()
-            ),
+            calibrations=tuple(fitted.of(modality) for modality, fitted in self.calibration.by_modality().items()),
             vocabulary=text.vocabulary.name if (text := self.towers.text) and text.vocabulary else "",
         )
 

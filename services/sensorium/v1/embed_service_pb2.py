@@ -26,45 +26,49 @@ from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from sensorium.v1 import types_pb2 as sensorium_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sensorium/v1/embed_service.proto\x12\x0csensorium.v1\x1a\x17google/rpc/status.proto\x1a\x18sensorium/v1/types.proto\"\x8b\x05\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12*\n\nmodalities\x18\x04 \x03(\x0e\x32\x16.sensorium.v1.Modality\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12)\n\x07outputs\x18\x06 \x03(\x0e\x32\x18.sensorium.v1.OutputKind\x12\x11\n\tdimension\x18\x07 \x01(\x05\x12\x12\n\ndimensions\x18\x08 \x03(\x05\x12$\n\x06metric\x18\t \x01(\x0e\x32\x14.sensorium.v1.Metric\x12\x12\n\nnormalized\x18\n \x01(\x08\x12\x17\n\x0fmax_token_count\x18\x0b \x01(\x05\x12%\n\x07\x66usions\x18\x0c \x03(\x0e\x32\x14.sensorium.v1.Fusion\x12\x17\n\x0froles_supported\x18\r \x01(\x08\x12\x1d\n\x15instruction_supported\x18\x0e \x01(\x08\x12\x0f\n\x07license\x18\x0f \x01(\t\x12(\n\x05state\x18\x10 \x01(\x0e\x32\x19.sensorium.v1.Model.State\x12.\n\x0b\x63\x61libration\x18\x11 \x01(\x0b\x32\x19.sensorium.v1.Calibration\x12\x35\n\x12media_calibrations\x18\x12 \x03(\x0b\x32\x19.sensorium.v1.Calibration\x12\x12\n\nvocabulary\x18\x13 \x01(\t\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_LOADING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\"Y\n\x0b\x43\x61libration\x12\r\n\x05slope\x18\x01 \x01(\x01\x12\x11\n\tintercept\x18\x02 \x01(\x01\x12(\n\x08modality\x18\x03 \x01(\x0e\x32\x16.sensorium.v1.Modality\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.sensorium.v1.Model\"J\n\x11ListModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.sensorium.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xad\x01\n\x0c\x45mbedRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\'\n\x08\x63ontents\x18\x03 \x03(\x0b\x32\x15.sensorium.v1.Content\x12+\n\x07options\x18\x04 \x01(\x0b\x32\x1a.sensorium.v1.EmbedOptions\x12(\n\x08priority\x18\x05 \x01(\x0e\x32\x16.sensorium.v1.Priority\"\x80\x02\n\x0c\x45mbedOptions\x12%\n\x04role\x18\x01 \x01(\x0e\x32\x17.sensorium.v1.EmbedRole\x12\x13\n\x0binstruction\x18\x02 \x01(\t\x12)\n\x07outputs\x18\x03 \x03(\x0e\x32\x18.sensorium.v1.OutputKind\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\"\n\x05\x64type\x18\x05 \x01(\x0e\x32\x13.sensorium.v1.DType\x12,\n\ntruncation\x18\x06 \x01(\x0e\x32\x18.sensorium.v1.Truncation\x12$\n\x06\x66usion\x18\x07 \x01(\x0e\x32\x14.sensorium.v1.Fusion\"\xae\x01\n\rEmbedResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\x0emodel_revision\x18\x02 \x01(\t\x12*\n\x07results\x18\x03 \x03(\x0b\x32\x19.sensorium.v1.EmbedResult\x12\"\n\x05usage\x18\x04 \x01(\x0b\x32\x13.sensorium.v1.Usage\x12&\n\x07timings\x18\x05 \x01(\x0b\x32\x15.sensorium.v1.Timings\"\x93\x01\n\x0b\x45mbedResult\x12,\n\tembedding\x18\x01 \x01(\x0b\x32\x17.sensorium.v1.EmbeddingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x42\t\n\x07outcome\"A\n\x12StreamEmbedRequest\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.sensorium.v1.EmbedRequest\"D\n\x13StreamEmbedResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.sensorium.v1.EmbedResponse*V\n\tEmbedRole\x12\x1a\n\x16\x45MBED_ROLE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45MBED_ROLE_QUERY\x10\x01\x12\x17\n\x13\x45MBED_ROLE_DOCUMENT\x10\x02*o\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_KIND_DENSE\x10\x01\x12\x16\n\x12OUTPUT_KIND_SPARSE\x10\x02\x12\x15\n\x11OUTPUT_KIND_MULTI\x10\x03*F\n\x06\x46usion\x12\x16\n\x12\x46USION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46USION_JOINT\x10\x01\x12\x12\n\x0e\x46USION_AVERAGE\x10\x02\x32\xc4\x02\n\x0c\x45mbedService\x12I\n\x08GetModel\x12\x1d.sensorium.v1.GetModelRequest\x1a\x1e.sensorium.v1.GetModelResponse\x12O\n\nListModels\x12\x1f.sensorium.v1.ListModelsRequest\x1a .sensorium.v1.ListModelsResponse\x12@\n\x05\x45mbed\x12\x1a.sensorium.v1.EmbedRequest\x1a\x1b.sensorium.v1.EmbedResponse\x12V\n\x0bStreamEmbed\x12 .sensorium.v1.StreamEmbedRequest\x1a!.sensorium.v1.StreamEmbedResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n sensorium/v1/embed_service.proto\x12\x0csensorium.v1\x1a\x17google/rpc/status.proto\x1a\x18sensorium/v1/types.proto\"\x8b\x05\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12*\n\nmodalities\x18\x04 \x03(\x0e\x32\x16.sensorium.v1.Modality\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12)\n\x07outputs\x18\x06 \x03(\x0e\x32\x18.sensorium.v1.OutputKind\x12\x11\n\tdimension\x18\x07 \x01(\x05\x12\x12\n\ndimensions\x18\x08 \x03(\x05\x12$\n\x06metric\x18\t \x01(\x0e\x32\x14.sensorium.v1.Metric\x12\x12\n\nnormalized\x18\n \x01(\x08\x12\x17\n\x0fmax_token_count\x18\x0b \x01(\x05\x12%\n\x07\x66usions\x18\x0c \x03(\x0e\x32\x14.sensorium.v1.Fusion\x12\x17\n\x0froles_supported\x18\r \x01(\x08\x12\x1d\n\x15instruction_supported\x18\x0e \x01(\x08\x12\x0f\n\x07license\x18\x0f \x01(\t\x12(\n\x05state\x18\x10 \x01(\x0e\x32\x19.sensorium.v1.Model.State\x12.\n\x0b\x63\x61libration\x18\x11 \x01(\x0b\x32\x19.sensorium.v1.Calibration\x12\x35\n\x12media_calibrations\x18\x12 \x03(\x0b\x32\x19.sensorium.v1.Calibration\x12\x12\n\nvocabulary\x18\x13 \x01(\t\"T\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_LOADING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x10\n\x0cSTATE_FAILED\x10\x03\"\xfb\x01\n\x0b\x43\x61libration\x12\r\n\x05slope\x18\x01 \x01(\x01\x12\x11\n\tintercept\x18\x02 \x01(\x01\x12(\n\x08modality\x18\x03 \x01(\x0e\x32\x16.sensorium.v1.Modality\x12\x16\n\tthreshold\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x44\n\x0etag_intercepts\x18\x05 \x03(\x0b\x32,.sensorium.v1.Calibration.TagInterceptsEntry\x1a\x34\n\x12TagInterceptsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x0c\n\n_threshold\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.sensorium.v1.Model\"J\n\x11ListModelsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.sensorium.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xad\x01\n\x0c\x45mbedRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\'\n\x08\x63ontents\x18\x03 \x03(\x0b\x32\x15.sensorium.v1.Content\x12+\n\x07options\x18\x04 \x01(\x0b\x32\x1a.sensorium.v1.EmbedOptions\x12(\n\x08priority\x18\x05 \x01(\x0e\x32\x16.sensorium.v1.Priority\"\x80\x02\n\x0c\x45mbedOptions\x12%\n\x04role\x18\x01 \x01(\x0e\x32\x17.sensorium.v1.EmbedRole\x12\x13\n\x0binstruction\x18\x02 \x01(\t\x12)\n\x07outputs\x18\x03 \x03(\x0e\x32\x18.sensorium.v1.OutputKind\x12\x11\n\tdimension\x18\x04 \x01(\x05\x12\"\n\x05\x64type\x18\x05 \x01(\x0e\x32\x13.sensorium.v1.DType\x12,\n\ntruncation\x18\x06 \x01(\x0e\x32\x18.sensorium.v1.Truncation\x12$\n\x06\x66usion\x18\x07 \x01(\x0e\x32\x14.sensorium.v1.Fusion\"\xae\x01\n\rEmbedResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x16\n\x0emodel_revision\x18\x02 \x01(\t\x12*\n\x07results\x18\x03 \x03(\x0b\x32\x19.sensorium.v1.EmbedResult\x12\"\n\x05usage\x18\x04 \x01(\x0b\x32\x13.sensorium.v1.Usage\x12&\n\x07timings\x18\x05 \x01(\x0b\x32\x15.sensorium.v1.Timings\"\x93\x01\n\x0b\x45mbedResult\x12,\n\tembedding\x18\x01 \x01(\x0b\x32\x17.sensorium.v1.EmbeddingH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x12\x11\n\ttruncated\x18\x03 \x01(\x08\x12\x13\n\x0btoken_count\x18\x04 \x01(\x05\x42\t\n\x07outcome\"A\n\x12StreamEmbedRequest\x12+\n\x07request\x18\x01 \x01(\x0b\x32\x1a.sensorium.v1.EmbedRequest\"D\n\x13StreamEmbedResponse\x12-\n\x08response\x18\x01 \x01(\x0b\x32\x1b.sensorium.v1.EmbedResponse*V\n\tEmbedRole\x12\x1a\n\x16\x45MBED_ROLE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x45MBED_ROLE_QUERY\x10\x01\x12\x17\n\x13\x45MBED_ROLE_DOCUMENT\x10\x02*o\n\nOutputKind\x12\x1b\n\x17OUTPUT_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTPUT_KIND_DENSE\x10\x01\x12\x16\n\x12OUTPUT_KIND_SPARSE\x10\x02\x12\x15\n\x11OUTPUT_KIND_MULTI\x10\x03*F\n\x06\x46usion\x12\x16\n\x12\x46USION_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46USION_JOINT\x10\x01\x12\x12\n\x0e\x46USION_AVERAGE\x10\x02\x32\xc4\x02\n\x0c\x45mbedService\x12I\n\x08GetModel\x12\x1d.sensorium.v1.GetModelRequest\x1a\x1e.sensorium.v1.GetModelResponse\x12O\n\nListModels\x12\x1f.sensorium.v1.ListModelsRequest\x1a .sensorium.v1.ListModelsResponse\x12@\n\x05\x45mbed\x12\x1a.sensorium.v1.EmbedRequest\x1a\x1b.sensorium.v1.EmbedResponse\x12V\n\x0bStreamEmbed\x12 .sensorium.v1.StreamEmbedRequest\x1a!.sensorium.v1.StreamEmbedResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sensorium.v1.embed_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EMBEDROLE']._serialized_start=1994
-  _globals['_EMBEDROLE']._serialized_end=2080
-  _globals['_OUTPUTKIND']._serialized_start=2082
-  _globals['_OUTPUTKIND']._serialized_end=2193
-  _globals['_FUSION']._serialized_start=2195
-  _globals['_FUSION']._serialized_end=2265
+  _globals['_CALIBRATION_TAGINTERCEPTSENTRY']._loaded_options = None
+  _globals['_CALIBRATION_TAGINTERCEPTSENTRY']._serialized_options = b'8\001'
+  _globals['_EMBEDROLE']._serialized_start=2157
+  _globals['_EMBEDROLE']._serialized_end=2243
+  _globals['_OUTPUTKIND']._serialized_start=2245
+  _globals['_OUTPUTKIND']._serialized_end=2356
+  _globals['_FUSION']._serialized_start=2358
+  _globals['_FUSION']._serialized_end=2428
   _globals['_MODEL']._serialized_start=102
   _globals['_MODEL']._serialized_end=753
   _globals['_MODEL_STATE']._serialized_start=669
   _globals['_MODEL_STATE']._serialized_end=753
-  _globals['_CALIBRATION']._serialized_start=755
-  _globals['_CALIBRATION']._serialized_end=844
-  _globals['_GETMODELREQUEST']._serialized_start=846
-  _globals['_GETMODELREQUEST']._serialized_end=877
-  _globals['_GETMODELRESPONSE']._serialized_start=879
-  _globals['_GETMODELRESPONSE']._serialized_end=933
-  _globals['_LISTMODELSREQUEST']._serialized_start=935
-  _globals['_LISTMODELSREQUEST']._serialized_end=1009
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1011
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1093
-  _globals['_EMBEDREQUEST']._serialized_start=1096
-  _globals['_EMBEDREQUEST']._serialized_end=1269
-  _globals['_EMBEDOPTIONS']._serialized_start=1272
-  _globals['_EMBEDOPTIONS']._serialized_end=1528
-  _globals['_EMBEDRESPONSE']._serialized_start=1531
-  _globals['_EMBEDRESPONSE']._serialized_end=1705
-  _globals['_EMBEDRESULT']._serialized_start=1708
-  _globals['_EMBEDRESULT']._serialized_end=1855
-  _globals['_STREAMEMBEDREQUEST']._serialized_start=1857
-  _globals['_STREAMEMBEDREQUEST']._serialized_end=1922
-  _globals['_STREAMEMBEDRESPONSE']._serialized_start=1924
-  _globals['_STREAMEMBEDRESPONSE']._serialized_end=1992
-  _globals['_EMBEDSERVICE']._serialized_start=2268
-  _globals['_EMBEDSERVICE']._serialized_end=2592
+  _globals['_CALIBRATION']._serialized_start=756
+  _globals['_CALIBRATION']._serialized_end=1007
+  _globals['_CALIBRATION_TAGINTERCEPTSENTRY']._serialized_start=941
+  _globals['_CALIBRATION_TAGINTERCEPTSENTRY']._serialized_end=993
+  _globals['_GETMODELREQUEST']._serialized_start=1009
+  _globals['_GETMODELREQUEST']._serialized_end=1040
+  _globals['_GETMODELRESPONSE']._serialized_start=1042
+  _globals['_GETMODELRESPONSE']._serialized_end=1096
+  _globals['_LISTMODELSREQUEST']._serialized_start=1098
+  _globals['_LISTMODELSREQUEST']._serialized_end=1172
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1174
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1256
+  _globals['_EMBEDREQUEST']._serialized_start=1259
+  _globals['_EMBEDREQUEST']._serialized_end=1432
+  _globals['_EMBEDOPTIONS']._serialized_start=1435
+  _globals['_EMBEDOPTIONS']._serialized_end=1691
+  _globals['_EMBEDRESPONSE']._serialized_start=1694
+  _globals['_EMBEDRESPONSE']._serialized_end=1868
+  _globals['_EMBEDRESULT']._serialized_start=1871
+  _globals['_EMBEDRESULT']._serialized_end=2018
+  _globals['_STREAMEMBEDREQUEST']._serialized_start=2020
+  _globals['_STREAMEMBEDREQUEST']._serialized_end=2085
+  _globals['_STREAMEMBEDRESPONSE']._serialized_start=2087
+  _globals['_STREAMEMBEDRESPONSE']._serialized_end=2155
+  _globals['_EMBEDSERVICE']._serialized_start=2431
+  _globals['_EMBEDSERVICE']._serialized_end=2755
 # @@protoc_insertion_point(module_scope)

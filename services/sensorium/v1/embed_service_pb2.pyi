@@ -240,27 +240,63 @@ class Calibration(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class TagInterceptsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     SLOPE_FIELD_NUMBER: _builtins.int
     INTERCEPT_FIELD_NUMBER: _builtins.int
     MODALITY_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    TAG_INTERCEPTS_FIELD_NUMBER: _builtins.int
     slope: _builtins.float
     """The slope; > 0."""
     intercept: _builtins.float
     """The intercept."""
     modality: _types_pb2.Modality.ValueType
     """What the contents are; unspecified means texts."""
+    threshold: _builtins.float
+    """The least score of an assigned tag where a definition says nothing, 0 to 1, chosen on validation data; unset means
+    0.5.
+    """
+    @_builtins.property
+    def tag_intercepts(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """What takes the place of `intercept` for tags without a description that validation data knew, by their names in
+        lower case with single spaces.
+        """
+
     def __init__(
         self,
         *,
         slope: _builtins.float = ...,
         intercept: _builtins.float = ...,
         modality: _types_pb2.Modality.ValueType = ...,
+        threshold: _builtins.float | None = ...,
+        tag_intercepts: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["intercept", b"intercept", "modality", b"modality", "slope", b"slope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_threshold", b"_threshold", "intercept", b"intercept", "modality", b"modality", "slope", b"slope", "tag_intercepts", b"tag_intercepts", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
+    _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__threshold) -> _WhichOneofReturnType__threshold | None: ...
 
 Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
 

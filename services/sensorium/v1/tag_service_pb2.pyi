@@ -47,7 +47,9 @@ class TagDefinition(_message.Message):
     model: _builtins.str
     """The model that assigns them (an embedding model, later a conversation model); empty means the default."""
     threshold: _builtins.float
-    """The least calibrated score of an assigned tag, 0 to 1, where a tag has none of its own. Unset means 0.5."""
+    """The least calibrated score of an assigned tag, 0 to 1, where a tag has none of its own. Unset means that
+    of the model's calibration (`Calibration.threshold`).
+    """
     max_tag_count: _builtins.int
     """The most tags of one content; 0 means no limit."""
     version: _builtins.int

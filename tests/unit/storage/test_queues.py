@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 
 from sensorium import context
 from sensorium.context import CallContext
-from sensorium.errors import DeadlineExceeded, Reason, ResourceExhausted
+from sensorium.errors import DeadlineExceeded, FailedPrecondition, Reason, ResourceExhausted
 from sensorium.storage.space import Space
 from sensorium.storage.workers import Workers
 from sensorium.storage.write_lane import GROUP_SIZE, Terms
@@ -114,6 +114,32 @@ async def test_a_write_that_would_come_too_late_is_refused_before_it_waits(write
         await writer.write(lambda _connection: None, Terms(1, time.monotonic() + 0.01))
     blocker.released.set()
     await task
+
+
+async def test_a_change_that_fails_leaves_nothing_of_what_it_wrote(writer: Writer) -> None:
+    await writer.write(lambda connection: connection.execute(text("CREATE TABLE notes (word TEXT)")))
+
+    def note(word: str, *, fails: bool = False) -> Callable[[Connection], None]:
+        def change(connection: Connection) -> None:
+            connection.execute(text("INSERT INTO notes VALUES (:word)"), {"word": word})
+            if fails:
+                raise FailedPrecondition(f"{word} is refused")
+
+        return change
+
+    def refused_at_once(connection: Connection) -> None:
+        connection.execute(text("SELECT count(*) FROM notes"))
+        raise FailedPrecondition("refused before anything was written")
+
+    blocker, task = await held(writer)
+    changes = (note("one"), note("two", fails=True), refused_at_once, note("three"))
+    waiting = [asyncio.create_task(writer.write(change)) for change in changes]
+    await asyncio.sleep(0)
+    blocker.released.set()
+    outcomes = await asyncio.gather(task, *waiting, return_exceptions=True)
+    assert [type(each) for each in outcomes[1:]] == [type(None), FailedPrecondition, FailedPrecondition, type(None)]
+    rows = await writer.write(lambda connection: connection.execute(text("SELECT word FROM notes")).scalars().all())
+    assert rows == ["one", "three"]
 
 
 async def test_bulk_writes_yield_and_still_get_every_eighth_turn(writer: Writer) -> None:

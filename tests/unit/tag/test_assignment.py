@@ -1,6 +1,7 @@
 """Which tags a content gets: by calibrated score, threshold and count."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +13,19 @@ from sensorium.model.tagging import ContentTags, TagDefinitionSpec, TagSpec
 from sensorium.tag.assignment import Assignment
 from sensorium.tag.content_calibration import ContentCalibration
 from sensorium.tag.content_vectors import ContentVectors
+from sensorium.tag.tag_odds import TagOdds
 
 AXES = np.eye(4, dtype=np.float32)
 # The probability is a half at a similarity of 0.5.
 CALIBRATION = Calibration(20.0, -10.0)
 
 
-def assign(spec: TagDefinitionSpec, whole: list[float], candidate_count: int = 0) -> ContentTags:
+def assign(
+    spec: TagDefinitionSpec, whole: list[float], candidate_count: int = 0, fitted: Calibration = CALIBRATION
+) -> ContentTags:
     assignment = Assignment(spec, AXES[: len(spec.tags), : len(spec.tags)], candidate_count)
-    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)), ContentCalibration((CALIBRATION,), (1.0,)))
+    calibration = ContentCalibration((TagOdds.of(fitted, spec),), (1.0,))
+    return assignment.tags_of(ContentVectors(np.array(whole, np.float32)), calibration)
 
 
 def names(*tags: str, **fields: float) -> TagDefinitionSpec:
@@ -47,6 +52,13 @@ def test_a_score_at_the_threshold_is_enough() -> None:
 def test_a_tags_own_threshold_wins() -> None:
     spec = TagDefinitionSpec((TagSpec("a", threshold=0.1), TagSpec("b")), threshold=0.9)
     assert [each.tag for each in assign(spec, [0.55, 0.55]).tags] == ["a"]
+
+
+def test_the_threshold_of_the_model_counts_where_the_definition_has_none() -> None:
+    fitted = replace(CALIBRATION, threshold=0.2)
+    spec = TagDefinitionSpec((TagSpec("a"), TagSpec("b", threshold=0.9)))
+    assert [each.tag for each in assign(spec, [0.45, 0.45], fitted=fitted).tags] == ["a"]
+    assert assign(replace(spec, threshold=0.5), [0.45, 0.45], fitted=fitted).tags == ()
 
 
 def test_the_count_keeps_the_surest_and_candidates_are_below_the_threshold() -> None:

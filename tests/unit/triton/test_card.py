@@ -99,6 +99,15 @@ def test_a_card_without_a_calibration_is_good(tmp_path: Path) -> None:
     assert read_card(repository, MODEL).info(ModelState.READY).calibrations == ()
 
 
+def test_a_card_may_know_tags_by_name_and_choose_a_threshold(tmp_path: Path) -> None:
+    known = 'threshold = 0.4\n[calibration.text.tags]\n"Fire  Crackling" = -7.5\n'
+    text = (REPOSITORY / MODEL / "card.toml").read_text()
+    fitted = text[text.index("[calibration.text]") :].rstrip() + "\n"
+    repository = changed(tmp_path, text[text.index("[calibration.text]") :], fitted + known)
+    [calibration] = read_card(repository, MODEL).info(ModelState.READY).calibrations
+    assert (calibration.threshold, calibration.tag_intercepts) == (0.4, {"fire crackling": -7.5})
+
+
 def test_a_prompt_goes_before_its_role_alone() -> None:
     prompts = Prompts(query="query: ")
     assert prompts.for_role(EmbedRole.QUERY) == "query: "

@@ -164,7 +164,8 @@ class JobEngine:
         if row is None or row.run != run or row.state not in job_rows.UNFINISHED:
             return False
         try:
-            return await self._step(row)
+            with context.opened(CallContext(request_id=identifier, key_id=row.key_id)):
+                return await self._step(row)
         except LeaseLost:  # This process was silent for too long, and another does what it did.
             return True
         except Stopped:

@@ -21,8 +21,8 @@ UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
 ENDED = tuple(state.value for state in JobState if state.has_ended)
 
 
-def create(sql: Connection, spec: JobSpec, concurrency: int) -> Job:
-    """Create a job that waits. Raises NotFound, or FailedPrecondition (VERSION_PUBLISHED)."""
+def create(sql: Connection, spec: JobSpec, concurrency: int, key_id: str = "") -> Job:
+    """Create a job that waits, for the key `key_id`. Raises NotFound, or FailedPrecondition (VERSION_PUBLISHED)."""
     version = workable(sql, spec)
     identifier = f"job-{uuid.uuid4().hex[:16]}"
     now = moments.now()
@@ -46,6 +46,7 @@ def create(sql: Connection, spec: JobSpec, concurrency: int) -> Job:
             rate_start=now,
             error={},
             logs=[],
+            key_id=key_id,
             create_time=now,
         )
     )

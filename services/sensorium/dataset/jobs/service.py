@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
+from sensorium import context
 from sensorium.dataset.checks import check_length, invalid
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.engine import Plan, Planned
@@ -76,9 +77,9 @@ class JobService:
         if dry_run:
             return await self._estimate(spec)
         repeat = RequestId.of(spec.version.dataset.workspace, request_id, "create job", spec)
-        pinned = await self._pinned(spec)
+        pinned, key_id = await self._pinned(spec), context.key_id()
         change = Repeatable(
-            make=lambda sql: job_rows.create(sql, pinned, self._limits.job_concurrency),
+            make=lambda sql: job_rows.create(sql, pinned, self._limits.job_concurrency, key_id),
             answer=lambda made: made.name.id,
             recall=lambda sql, made: job_rows.get(sql, JobName(spec.version.dataset, str(made))),
         )

@@ -41,9 +41,8 @@ class UsageLedger(UsageReader):
 
     def count(self, workspace: str, model: str, usage: Usage) -> None:
         """Count a call of a model for the key of the current call."""
-        call = context.current()
         moment = self._now()
-        account = Account(moment - moment % HOUR_MICROS, workspace, call.key_id if call else "", model)
+        account = Account(moment - moment % HOUR_MICROS, workspace, context.key_id(), model)
         self._fresh.count(account, usage)
 
     async def list_usage(self, query: UsageQuery, page_size: int, page_token: str) -> Page[UsageRecord]:

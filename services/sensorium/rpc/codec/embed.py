@@ -3,6 +3,7 @@
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Modality
 from sensorium.model.embedding import (
+    DEFAULT_THRESHOLD,
     Calibration,
     Embedding,
     EmbedOptions,
@@ -176,13 +177,21 @@ def _calibration_to_proto(calibration: Calibration) -> pb.Calibration:
         slope=calibration.slope,
         intercept=calibration.intercept,
         modality=MODALITY.to_proto(calibration.modality),
+        threshold=calibration.threshold,
+        tag_intercepts=calibration.tag_intercepts,
     )
 
 
 def _calibration_from_proto(calibration: pb.Calibration) -> Calibration:
     number = calibration.modality
     modality = MODALITY.from_proto(number, "model.calibration.modality") if number else Modality.TEXT
-    return Calibration(calibration.slope, calibration.intercept, modality)
+    return Calibration(
+        calibration.slope,
+        calibration.intercept,
+        modality,
+        calibration.threshold if calibration.HasField("threshold") else DEFAULT_THRESHOLD,
+        dict(calibration.tag_intercepts),
+    )
 
 
 def _result_to_proto(result: Embedding | SensoriumError) -> pb.EmbedResult:
