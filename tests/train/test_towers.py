@@ -61,6 +61,7 @@ def test_the_graph_computes_what_the_tower_computes(tower: ImageTower, tmp_path:
         tensor.data_type for tensor in onnx.load(tmp_path / "model.onnx").graph.initializer if len(tensor.dims) > 2
     }
     assert (onnx.TensorProto.FLOAT16 in kinds) is half
+    assert b".py" not in (tmp_path / "model.onnx").read_bytes()
 
 
 def test_a_spectrogram_shows_a_tone_in_its_band() -> None:

@@ -43,7 +43,7 @@ def export_tower(tower: nn.Module, example: Tensor, tensor: str, path: Path, *, 
         dynamo=True,
         verbose=False,
     )
-    graph = program.model_proto
+    graph = bare(program.model_proto)
     onnx.save(halved(graph) if half else graph, path)
     with torch.inference_mode():
         expected = tower(example).numpy()
@@ -65,6 +65,15 @@ def fused(network: nn.Module) -> nn.Module:
                 setattr(parent, name, nn.Identity())
             before = (name, child) if isinstance(child, nn.Conv2d) else None
     return network
+
+
+def bare(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph without notes of how it was made: they name files of the machine that made it."""
+    graph = model.graph
+    for noted in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        noted.ClearField("metadata_props")
+        noted.ClearField("doc_string")
+    return model
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
