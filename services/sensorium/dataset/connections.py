@@ -7,6 +7,7 @@ from sqlalchemy import Connection as Sql
 from sqlalchemy import Row, insert, select, update
 
 from sensorium.dataset import datasets
+from sensorium.dataset.storages.opening import prefix_of
 from sensorium.dataset.tables import connections
 from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from sensorium.model.connection import (
@@ -51,6 +52,19 @@ def page(sql: Sql, workspace: str, after: str, limit: int) -> tuple[list[Connect
         .limit(limit + 1)
     ).all()
     return [_from_row(row) for row in rows[:limit]], len(rows) > limit
+
+
+def holding(sql: Sql, workspace: str, scheme: str, bucket: str, key: str) -> ConnectionName | None:
+    """Return the connection of a workspace through which an object is read; None when there is none.
+
+    Of several that have the bucket and a prefix of the key it is the one with the longest prefix, then the first by id.
+    """
+    of_kind = (connections.c.workspace == workspace) & (connections.c.kind == scheme)
+    rows = sql.execute(select(connections.c.id, connections.c.configs).where(of_kind).order_by(connections.c.id)).all()
+    prefixes = {row.id: prefix_of(row.configs) for row in rows if row.configs.get("bucket") == bucket}
+    having = [each for each, prefix in prefixes.items() if not prefix or key.startswith(f"{prefix}/")]
+    found = max(having, key=lambda each: len(prefixes[each]), default=None)
+    return ConnectionName(workspace, found) if found else None
 
 
 def create(sql: Sql, name: ConnectionName, spec: ConnectionSpec, sealed: bytes) -> Connection:

@@ -139,9 +139,14 @@ def _bucket(connection: ConnectionSpec, uri: str) -> tuple[S3Store, str, str]:
     return store, f"{scheme}://{bucket}/", _prefix(configs, scheme, bucket, uri)
 
 
+def prefix_of(configs: Mapping[str, str]) -> str:
+    """Return what the keys of a bucket's connection start with, without slashes at its ends; empty for all keys."""
+    return configs.get("prefix", "").strip("/")
+
+
 def _prefix(configs: Mapping[str, str], scheme: str, bucket: str, uri: str) -> str:
     """Return the prefix of keys that a URI means: in full below the bucket, or below the connection's own prefix."""
-    own = configs.get("prefix", "").strip("/")
+    own = prefix_of(configs)
     if "://" not in uri:
         return "/".join(filter(None, (own, uri.strip("/"))))
     where, _, rest = uri.partition("://")
