@@ -1,6 +1,7 @@
 """Objects of buckets, read through the connections of a workspace for contents that name them."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from sensorium.dataset import connections
 from sensorium.dataset.connection_service import ConnectionService
@@ -28,16 +29,21 @@ class ObjectService:
         """Yield the bytes of an object, at most 1 MiB at a time; no error repeats the URI."""
         if most < 1:
             raise InvalidArgument(f"max_size_bytes: {most} is less than 1", field="max_size_bytes")
-        name = await self._connection(workspace, uri)
-        files, size = await self._opener.open_files(name, ""), 0
-        try:
-            async for chunk in files.chunks(uri, READ_BYTES):
+        size = 0
+        async with aclosing(self._chunks(await self._connection(workspace, uri), uri)) as chunks:
+            async for chunk in chunks:
                 size += len(chunk)
                 if size > most:
                     raise too_long(size, most, "bytes")
                 for start in range(0, len(chunk), READ_BYTES):
                     yield chunk[start : start + READ_BYTES]
-        except (NotFound, PermissionDenied):
+
+    async def _chunks(self, name: ConnectionName, uri: str) -> AsyncGenerator[bytes]:
+        files = await self._opener.open_files(name, "")
+        try:
+            async for chunk in files.chunks(uri, READ_BYTES):
+                yield chunk
+        except (NotFound, PermissionDenied, InvalidArgument):
             raise refused(f"names no object that {name} may read") from None
         except (Unavailable, DataLoss):
             raise away(f"the object store of {name} cannot be read") from None
