@@ -20,11 +20,12 @@ from tower_fakes import IMAGES, RATE, THREE, TowersInMemory
 
 from sensorium import AsyncClient, Content, Document, Part, audio, image
 from sensorium.client.connection import Endpoint, connect
+from sensorium.dataset import object_service
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset_ports import DatasetPorts, Objects
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.service import EmbedLimits, EmbedService
-from sensorium.errors import InvalidArgument, PermissionDenied, Reason, SensoriumError, Unavailable
+from sensorium.errors import FailedPrecondition, InvalidArgument, PermissionDenied, Reason, SensoriumError, Unavailable
 from sensorium.gateway.connected.asking import Asking
 from sensorium.gateway.connected.embedder import ConnectedEmbedder
 from sensorium.gateway.connected.objects import ConnectedObjects
@@ -32,7 +33,7 @@ from sensorium.gateway.connected.tagger import ConnectedTagger
 from sensorium.gateway.keys.guard import KeyGuard
 from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
-from sensorium.model.connection import ConnectionSpec
+from sensorium.model.connection import ConnectionField, ConnectionSpec, ConnectionUpdate
 from sensorium.model.dataset_names import ConnectionName
 from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
@@ -354,6 +355,33 @@ async def test_a_key_for_some_collections_reaches_no_connection(mesh: Mesh, keys
         }
         assert await reasons(whole, photo) == {}
     assert mesh.watched.asked == ["s3://connected/photo.png"]
+
+
+@elsewhere
+async def test_a_connection_is_used_as_it_is_now(mesh: Mesh, store: str) -> None:
+    name, keep = ConnectionName("default", "photos"), mesh.behind.datasets.connections
+    async with mesh.client(seconds=0.5) as client:
+        photo = image("s3://connected/photo.png")
+        assert await reasons(client, photo, photo) == {}
+        silent = s3_connection("http://127.0.0.1:9", "connected")
+        await keep.update_connection(ConnectionUpdate(name, silent, (ConnectionField.CONFIGS,)))
+        assert await reasons(client, photo) == {0: (Unavailable, Reason.BACKEND_UNAVAILABLE)}
+        half = replace(s3_connection(store, "connected"), secrets={"access_key_id": "a"})
+        await keep.update_connection(ConnectionUpdate(name, half, (ConnectionField.CONFIGS, ConnectionField.SECRETS)))
+        assert await reasons(client, photo) == {0: (FailedPrecondition, Reason.CONNECTION_UNUSABLE)}
+        await keep.delete_connection(name)
+        assert await reasons(client, photo) == {0: (InvalidArgument, Reason.URI_REFUSED)}
+
+
+@elsewhere
+async def test_more_connections_than_are_kept_open_are_read(
+    mesh: Mesh, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_service, "MOST_OPENED", 1)
+    await mesh.connect("heard", s3_connection(store, "sounds"))
+    photo, sound = image("s3://connected/photo.png"), audio("s3://sounds/hum.wav")
+    async with mesh.client() as client:
+        assert await reasons(client, *[photo, sound] * 3) == {}
 
 
 # --- The port ---------------------------------------------------------------------------------------------------------

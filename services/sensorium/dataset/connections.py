@@ -1,6 +1,7 @@
 """What the catalog says of connections, in SQL; secrets go in and out sealed."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection as Sql
@@ -54,17 +55,16 @@ def page(sql: Sql, workspace: str, after: str, limit: int) -> tuple[list[Connect
     return [_from_row(row) for row in rows[:limit]], len(rows) > limit
 
 
-def holding(sql: Sql, workspace: str, scheme: str, bucket: str, key: str) -> ConnectionName | None:
+def holding(sql: Sql, workspace: str, scheme: str, bucket: str, key: str) -> Connection | None:
     """Return the connection of a workspace through which an object is read; None when there is none.
 
     Of several that have the bucket and a prefix of the key it is the one with the longest prefix, then the first by id.
     """
     of_kind = (connections.c.workspace == workspace) & (connections.c.kind == scheme)
-    rows = sql.execute(select(connections.c.id, connections.c.configs).where(of_kind).order_by(connections.c.id)).all()
-    prefixes = {row.id: prefix_of(row.configs) for row in rows if row.configs.get("bucket") == bucket}
-    having = [each for each, prefix in prefixes.items() if not prefix or key.startswith(f"{prefix}/")]
-    found = max(having, key=lambda each: len(prefixes[each]), default=None)
-    return ConnectionName(workspace, found) if found else None
+    rows = sql.execute(select(connections).where(of_kind).order_by(connections.c.id)).all()
+    having = [row for row in rows if row.configs.get("bucket") == bucket and _has(row.configs, key)]
+    found = max(having, key=lambda row: len(prefix_of(row.configs)), default=None)
+    return _from_row(found) if found else None
 
 
 def create(sql: Sql, name: ConnectionName, spec: ConnectionSpec, sealed: bytes) -> Connection:
@@ -122,6 +122,12 @@ def spec_of(row: Row[Any]) -> ConnectionSpec:
     return ConnectionSpec(
         ConnectionKind(row.kind), row.description, row.configs, models=models, annotations=row.annotations
     )
+
+
+def _has(configs: Mapping[str, str], key: str) -> bool:
+    """Return whether a key is below the prefix of a bucket's connection."""
+    prefix = prefix_of(configs)
+    return not prefix or key.startswith(f"{prefix}/")
 
 
 def _named(name: ConnectionName) -> Any:

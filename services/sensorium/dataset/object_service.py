@@ -5,12 +5,15 @@ from contextlib import aclosing
 
 from sensorium.dataset import connections
 from sensorium.dataset.connection_service import ConnectionService
+from sensorium.dataset.storages.file_store import FileStore
 from sensorium.errors import DataLoss, InvalidArgument, NotFound, PermissionDenied, Unavailable
 from sensorium.media.faults import away, refused, too_long
+from sensorium.model.connection import Connection
 from sensorium.model.dataset_names import ConnectionName
 from sensorium.storage.store import Store
 
 READ_BYTES = 1 << 20
+MOST_OPENED = 64
 
 
 class ObjectService:
@@ -24,6 +27,7 @@ class ObjectService:
     def __init__(self, store: Store, opener: ConnectionService) -> None:
         self._store = store
         self._opener = opener
+        self._opened: dict[ConnectionName, tuple[str, FileStore]] = {}
 
     async def read_object(self, workspace: str, uri: str, most: int) -> AsyncGenerator[bytes]:
         """Yield the bytes of an object, at most 1 MiB at a time; no error repeats the URI."""
@@ -38,26 +42,36 @@ class ObjectService:
                 for start in range(0, len(chunk), READ_BYTES):
                     yield chunk[start : start + READ_BYTES]
 
-    async def _chunks(self, name: ConnectionName, uri: str) -> AsyncGenerator[bytes]:
-        files = await self._opener.open_files(name, "")
+    async def _chunks(self, connection: Connection, uri: str) -> AsyncGenerator[bytes]:
+        files = await self._files(connection)
         try:
             async for chunk in files.chunks(uri, READ_BYTES):
                 yield chunk
         except (NotFound, PermissionDenied, InvalidArgument):
-            raise refused(f"names no object that {name} may read") from None
+            raise refused(f"names no object that {connection.name} may read") from None
         except (Unavailable, DataLoss):
-            raise away(f"the object store of {name} cannot be read") from None
+            raise away(f"the object store of {connection.name} cannot be read") from None
 
-    async def _connection(self, workspace: str, uri: str) -> ConnectionName:
+    async def _files(self, connection: Connection) -> FileStore:
+        """Return the files of a connection as it is now; those of some are kept, as opening a bucket takes its time."""
+        etag, files = self._opened.pop(connection.name, ("", None))
+        if files is None or etag != connection.etag:
+            files = await self._opener.open_files(connection.name, "")
+        self._opened[connection.name] = connection.etag, files
+        if len(self._opened) > MOST_OPENED:
+            self._opened.pop(next(iter(self._opened)))  # The one that was used longest ago.
+        return files
+
+    async def _connection(self, workspace: str, uri: str) -> Connection:
         """Return the connection that has an object. Raises InvalidArgument, URI_REFUSED."""
         scheme, _, rest = uri.partition("://")
         bucket, _, key = rest.partition("/")
         if not key:
             raise refused("names a bucket and no object")
-        name = await self._store.read(lambda sql: connections.holding(sql, workspace, scheme, bucket, key))
-        if name is None:
+        found = await self._store.read(lambda sql: connections.holding(sql, workspace, scheme, bucket, key))
+        if found is None:
             raise refused(
                 f"names an object in {scheme[:10]}://{bucket[:200]} that no connection of workspaces/{workspace} has: "
                 "an admin makes one with `sensorium connection create`"
             )
-        return name
+        return found
