@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from key_ring import Keys
 from media_samples import clip, encoded, hum, picture
-from memory_mesh import MemoryMesh
+from memory_mesh import MemoryMesh, MemorySearcher
 from served_mesh import served
 from tower_fakes import IMAGES, RATE, THREE, TowersInMemory
 
@@ -39,7 +39,6 @@ from sensorium.model.embedding import Calibration
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
 from sensorium.ports import Embedder, Guard, Searcher, Tagger
 from sensorium.rpc.role_guard import OPEN
-from sensorium.search.embedded import embedded_search
 from sensorium.settings import DatasetSettings, InputSettings, ObjectStoreSettings, SearchSettings, TagSettings
 from sensorium.tag.embedded import embedded_tagging
 
@@ -148,11 +147,10 @@ async def behind(store: str, tmp_path: Path) -> AsyncIterator[Roles]:
     )
     async with (
         service as embedder,
-        embedded_search(tmp_path, SearchSettings()) as searcher,
         embedded_tagging(tmp_path, TagSettings(), embedder) as tagger,
         embedded_datasets(tmp_path, DatasetSettings(), neighbours(MemoryMesh()), TaskRunner) as datasets,
     ):
-        yield Roles(embedder, searcher, tagger, datasets)
+        yield Roles(embedder, MemorySearcher(), tagger, datasets)
 
 
 @pytest.fixture(params=["one process", "every role elsewhere"])
@@ -184,7 +182,7 @@ async def reasons(client: AsyncClient, *contents: Part | Content) -> dict[int, t
 
 async def test_an_object_is_embedded_as_its_bytes_are(mesh: Mesh, store: str) -> None:
     await mesh.connect("heard", oss_connection(store, "sounds"))
-    uris = [image("s3://connected/photo.png"), image("s3://connected/a b%20ü/photo.png"), audio("oss://sounds/hum.wav")]
+    uris = [image("s3://connected/photo.png"), image("s3://connected/a b%20ü/photo.png"), audio("OSS://sounds/hum.wav")]
     async with mesh.client() as client:
         found = await client.embed([*uris, image(PHOTO), audio(SOUND), "words"])
     assert np.array_equal(found.vectors[:3], found.vectors[[3, 3, 4]])
@@ -236,7 +234,6 @@ async def test_a_batch_with_bad_objects_of_every_kind_gives_the_rest(mesh: Mesh,
         "s3://connected/a//photo.png": (InvalidArgument, Reason.URI_REFUSED),
         "oss://connected/photo.png": (InvalidArgument, Reason.URI_REFUSED),
         "s3://other/photo.png": (InvalidArgument, Reason.URI_REFUSED),
-        "S3://connected/photo.png": (InvalidArgument, Reason.URI_REFUSED),
         "s3://named/none": (InvalidArgument, Reason.URI_REFUSED),
         "s3://nowhere/photo.png": (Unavailable, Reason.BACKEND_UNAVAILABLE),
         "s3://connected/empty": (InvalidArgument, Reason.CONTENT_EMPTY),
@@ -249,20 +246,13 @@ async def test_a_batch_with_bad_objects_of_every_kind_gives_the_rest(mesh: Mesh,
         assert await reasons(client, *contents) == dict(enumerate(bad.values()))
 
 
+@elsewhere
 async def test_a_store_that_does_not_answer_fails_its_items_alone(mesh: Mesh) -> None:
     async with mesh.client(seconds=0.2) as client:
         assert await reasons(client, image("s3://connected/never"), image(PHOTO)) == {
             0: (Unavailable, Reason.BACKEND_UNAVAILABLE)
         }
     await mesh.watched.ended.wait()
-
-
-@elsewhere
-async def test_an_unknown_bucket_is_refused_with_what_to_do(mesh: Mesh) -> None:
-    async with mesh.client() as client:
-        error = (await client.embed([image("s3://other/a")])).errors[0]
-    assert "s3://other" in error.message
-    assert "sensorium connection create" in error.message
 
 
 async def test_a_workspace_never_reads_by_the_connections_of_another(mesh: Mesh, store: str) -> None:
@@ -272,7 +262,8 @@ async def test_a_workspace_never_reads_by_the_connections_of_another(mesh: Mesh,
         refused = (InvalidArgument, Reason.URI_REFUSED)
         assert await reasons(ours, sound, photo) == {0: refused}
         assert await reasons(theirs, sound, photo) == {1: refused}
-        assert "workspaces/acme" in (await theirs.embed([photo])).errors[0].message
+        told = (await theirs.embed([photo])).errors[0].message
+        assert all(each in told for each in ("s3://connected", "workspaces/acme", "`sensorium connection create`"))
         tagged = await theirs.tag(TAGS, [photo, sound])
         assert list(tagged.errors) == [0]
         await theirs.create_collection("seen", model="three")
@@ -307,6 +298,7 @@ async def test_the_connection_with_the_longest_prefix_reads(mesh: Mesh, store: s
         }
 
 
+@elsewhere
 async def test_parts_of_several_buckets_become_one_vector(mesh: Mesh, store: str) -> None:
     await mesh.connect("heard", s3_connection(store, "sounds"))
     by_uri = ("s3://named/photo.png", "s3://connected/photo.png", "s3://sounds/hum.wav", "s3://connected/photo.png")
@@ -344,6 +336,7 @@ async def test_a_read_ends_when_nobody_waits_for_it_any_more(mesh: Mesh) -> None
             await waiting
 
 
+@elsewhere
 async def test_a_key_for_some_collections_reaches_no_connection(mesh: Mesh, keys: Keys) -> None:
     guard = KeyGuard(keys.ring, local=True)
     _, narrow = keys.make(workspace="default", collections=("seen",))
@@ -387,21 +380,18 @@ async def test_more_connections_than_are_kept_open_are_read(
 # --- The port ---------------------------------------------------------------------------------------------------------
 
 
-async def read(mesh: Mesh, uri: str, most: int = 4 << 20) -> list[bytes]:
+async def read(mesh: Mesh, uri: str, most: int) -> list[bytes]:
     return [chunk async for chunk in mesh.reached.datasets.objects.read_object("default", uri, most)]
 
 
-async def test_an_object_is_read_in_pieces(mesh: Mesh) -> None:
+async def test_an_object_is_read_in_pieces_and_no_larger_than_is_wanted(mesh: Mesh) -> None:
     chunks = await read(mesh, "s3://connected/large", len(LARGE))
     assert b"".join(chunks) == LARGE
     assert max(map(len, chunks)) <= 1 << 20
-
-
-@pytest.mark.parametrize(("most", "reason"), [(len(LARGE) - 1, Reason.CONTENT_TOO_LONG), (0, Reason.FIELD_INVALID)])
-async def test_no_more_is_read_than_is_wanted(mesh: Mesh, most: int, reason: Reason) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        await read(mesh, "s3://connected/large", most)
-    assert caught.value.reason is reason
+    for most, reason in ((len(LARGE) - 1, Reason.CONTENT_TOO_LONG), (0, Reason.FIELD_INVALID)):
+        with pytest.raises(InvalidArgument) as caught:
+            await read(mesh, "s3://connected/large", most)
+        assert caught.value.reason is reason
 
 
 @pytest.fixture
@@ -411,7 +401,7 @@ async def objects(behind: Roles, store: str) -> Objects:
     return behind.datasets.objects
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.one_of(st.text(), st.text().map("s3://connected/{}".format)))
 @example("s3://connected/a\0b")
 @example("s3://connected/\ud800")

@@ -60,8 +60,10 @@ class ConnectedObjects:
 def _object(part: Part, bucket: str) -> str:
     """Return the URI of a part that is an object of a bucket; empty for others."""
     match part.body:
-        case Media(uri=str(uri)) if uri.startswith(f"{bucket}/"):
-            return uri
+        case Media(uri=str(uri)):
+            scheme, colon, rest = uri.partition(":")
+            named = f"{scheme.lower()}{colon}{rest}"
+            return named if named.startswith(f"{bucket}/") else ""
         case _:
             return ""
 
