@@ -1,11 +1,11 @@
 """A gateway asks again for what a role refused for its bucket, and what goes wrong then is told as in one call."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from memory_objects import MemoryObjects
 
 from sensorium.errors import (
     DeadlineExceeded,
@@ -21,7 +21,7 @@ from sensorium.errors import (
 from sensorium.gateway.connected.asking import Asking
 from sensorium.gateway.connected.embedder import ConnectedEmbedder
 from sensorium.gateway.connected.objects import ConnectedObjects
-from sensorium.media.faults import refused, unknown_bucket
+from sensorium.media.faults import unknown_bucket
 from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.embedding import (
     Embedding,
@@ -95,18 +95,9 @@ class Role:
         return Embedding(Vector.from_numpy(np.array([float(data)], np.float32)))
 
 
-class Keys:
-    """Objects that hold their own keys; one without a digit is refused."""
-
-    async def read_object(self, workspace: str, uri: str, most: int) -> AsyncGenerator[bytes]:
-        key = uri.removeprefix("s3://b/")
-        if not key.isdecimal():
-            raise refused("names no object")
-        yield key.encode()
-
-
 def connected(role: Role) -> ConnectedEmbedder:
-    objects = ConnectedObjects(Keys(), seconds=30, most_bytes=100)
+    held = {f"s3://b/{digit}": digit.encode() for digit in "123456789"}
+    objects = ConnectedObjects(MemoryObjects(held), seconds=30, most_bytes=100)
     return ConnectedEmbedder(role, Asking(objects, at_once=AT_ONCE))
 
 
