@@ -43,7 +43,7 @@ class ConnectedObjects:
 
     async def _read(self, workspace: str, uri: str, room: int) -> bytes:
         if room < 1:
-            raise too_long(self._most_bytes + 1, self._most_bytes, "bytes in all its parts")
+            raise too_long(self._most_bytes + 1, self._most_bytes, "bytes")
         content = bytearray()
         try:
             async with (
