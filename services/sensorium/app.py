@@ -19,13 +19,17 @@ from sensorium.dataset.client import dataset_clients
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.neighbours import Neighbours
 from sensorium.dataset.servicer import DatasetServicer
-from sensorium.dataset_ports import DatasetPorts
+from sensorium.dataset_ports import DatasetPorts, Objects
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.client import REPEATABLE as EMBED_REPEATABLE
 from sensorium.embed.client import EmbedClient
 from sensorium.embed.service import MEDIA_LIMITS, EmbedLimits, EmbedService
 from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import InvalidArgument
+from sensorium.gateway.connected.asking import Asking
+from sensorium.gateway.connected.embedder import ConnectedEmbedder
+from sensorium.gateway.connected.objects import ConnectedObjects
+from sensorium.gateway.connected.tagger import ConnectedTagger
 from sensorium.gateway.http.families import http_front
 from sensorium.gateway.http.front import HttpFront
 from sensorium.gateway.limits import Limits
@@ -192,8 +196,12 @@ class Parts:
                 return [self._search_service(await self._local_searcher(), {SEARCH})]
             case Role.ALL | Role.GATEWAY:
                 ledger = await self._ledger(USAGE_FILE)
-                embedder, searcher = MeteredEmbedder(await self._embedder(), ledger), await self._searcher()
-                tagger = await self._metered_tagger(embedder, ledger)
+                embedder: Embedder = MeteredEmbedder(await self._embedder(), ledger)
+                searcher, tagger = await self._searcher(), await self._metered_tagger(embedder, ledger)
+                datasets = await self._datasets(self._around(embedder, searcher, tagger))
+                if datasets:
+                    asking = self._asking(datasets.objects)
+                    embedder, tagger = ConnectedEmbedder(embedder, asking), ConnectedTagger(tagger, asking)
                 self._public = embedder
                 embedding = EmbeddingSearcher(embedder, searcher, Limits.of(self.settings.search))
                 await self._resources.enter_async_context(Reembedding(embedder, embedding))
@@ -202,7 +210,7 @@ class Parts:
                     self._search_service(embedding, {EMBED, SEARCH}),
                     self._tag_service(tagger),
                     usage_service(UsageServicer(await self._usage(ledger))),
-                    *await self._dataset_services(self._around(embedder, searcher, tagger)),
+                    *([self._dataset_service(datasets)] if datasets else []),
                 ]
             case Role.TAG:
                 return [self._tag_service(await self._local_tagger(await self._embedder()))]
@@ -243,13 +251,19 @@ class Parts:
     def _tag_service(self, tagger: Tagger) -> Registration:
         return tag_service(TagServicer(tagger, max_contents=self.settings.tag.max_contents), {EMBED, TAG})
 
-    async def _dataset_services(self, neighbours: Neighbours) -> list[Registration]:
+    async def _datasets(self, neighbours: Neighbours) -> DatasetPorts | None:
         """Return the dataset service; none at a gateway that is told of no dataset role."""
         if target := self.settings.dataset.target:
-            return [self._dataset_service(dataset_clients(await self._dataset_channel(target)))]
+            return dataset_clients(await self._dataset_channel(target))
         if self.settings.role is Role.GATEWAY:
-            return []
-        return [self._dataset_service(await self._local_datasets(neighbours))]
+            return None
+        return await self._local_datasets(neighbours)
+
+    def _asking(self, objects: Objects) -> Asking:
+        """Return what brings objects of connections to where contents are embedded, as other URIs are brought."""
+        inputs, message_bytes = self.settings.inputs, self.settings.grpc.max_message_bytes
+        connected = ConnectedObjects(objects, seconds=inputs.fetch_seconds, most_bytes=message_bytes * 3 // 4)
+        return Asking(connected, at_once=inputs.fetches)
 
     async def _dataset_channel(self, target: str) -> Channel:
         """Open the channel to a dataset role, once."""

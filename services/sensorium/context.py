@@ -33,6 +33,7 @@ class CallContext:
         started: When it arrived, on the same clock.
         stages: Seconds spent in each stage so far.
         key_id: The key that the caller showed, or for whose job this is; empty without one.
+        scoped: Whether that key reaches some collections of its workspace alone.
     """
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -40,6 +41,7 @@ class CallContext:
     started: float = field(default_factory=time.monotonic)
     stages: dict[Stage, float] = field(default_factory=dict)
     key_id: str = ""
+    scoped: bool = False
 
     def remaining(self) -> float | None:
         """Return the seconds until the deadline, negative when it has passed; None without one."""

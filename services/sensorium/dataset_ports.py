@@ -1,6 +1,6 @@
 """The ports of the dataset service: what it offers, local or remote, one for each noun."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,6 +117,20 @@ class Connections(Protocol):
 
     async def validate_connection(self, wanted: Validation) -> SensoriumError | None:
         """Try a connection; return what is wrong with it, or None."""
+        ...
+
+
+class Objects(Protocol):
+    """Reads objects of buckets through the storage connections of a workspace."""
+
+    def read_object(self, workspace: str, uri: str, most: int) -> AsyncGenerator[bytes]:
+        """Yield the bytes of an object, at most 1 MiB at a time.
+
+        Raises:
+            InvalidArgument: URI_REFUSED: no connection has it, or it may not be read; CONTENT_TOO_LONG: it has more
+                than `most` bytes.
+            Unavailable: The object store does not answer.
+        """
         ...
 
 
@@ -281,3 +295,4 @@ class DatasetPorts:
     searches: FileSearches
     file_batches: FileBatches
     thumbnails: Thumbnails
+    objects: Objects

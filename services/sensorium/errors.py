@@ -187,3 +187,14 @@ class Internal(SensoriumError):
     """A fault of this project."""
 
     default_reason = Reason.INTERNAL
+
+
+def located(error: SensoriumError, field: str) -> SensoriumError:
+    """Return `error` with the field that it is about."""
+    return type(error)(
+        f"{field}: {error.message}",
+        reason=error.reason,
+        field=field,
+        metadata=error.metadata,
+        retry_after=error.retry_after,
+    )

@@ -284,6 +284,11 @@ class Permit(Protocol):
         """Whether it matters which resources are named; `Named()` will do if not."""
         ...
 
+    @property
+    def scoped(self) -> bool:
+        """Whether some collections of a workspace are reached alone, and nothing else that is of all of it."""
+        ...
+
     def request(self, named: Named, count: int) -> None:
         """Let one request pass, which counts as `count`.
 

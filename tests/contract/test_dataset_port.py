@@ -297,6 +297,28 @@ async def test_an_update_leaves_the_secrets_that_it_does_not_name(ports: Dataset
             ConnectionSpec(ConnectionKind.OPEN_AI, configs={"base_url": "http://me:secret@host"}),
             "connection.configs['base_url']",
         ),
+        *[
+            (ConnectionSpec(ConnectionKind.S3, configs={"bucket": bucket}), "connection.configs['bucket']")
+            for bucket in ("a b", "a/b", "a..b", "-a", "a\n", "ü", "a" * 64)
+        ],
+        (ConnectionSpec(ConnectionKind.S3, configs={"bucket": "b", "region": "\n"}), "connection.configs['region']"),
+        *[
+            (
+                ConnectionSpec(ConnectionKind.S3, configs={"bucket": "b", "endpoint": endpoint}),
+                "connection.configs['endpoint']",
+            )
+            for endpoint in ("http://a?b", "http://a b", "http://ü", "http://a:99999")
+        ],
+        (
+            ConnectionSpec(
+                ConnectionKind.S3, configs={"bucket": "b", "endpoint": "http://127.0.0.1:9", "addressing": "virtual"}
+            ),
+            "connection.configs['addressing']",
+        ),
+        (
+            ConnectionSpec(ConnectionKind.S3, configs={"bucket": "b"}, secrets={"access_key_id": "a\n"}),
+            "connection.secrets['access_key_id']",
+        ),
     ],
 )
 async def test_what_no_connection_can_be_is_refused(ports: DatasetPorts, spec: ConnectionSpec, field: str) -> None:

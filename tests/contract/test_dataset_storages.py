@@ -9,8 +9,8 @@ from dataset_samples import SECRET
 
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.dataset.storages.opening import open_files
-from sensorium.errors import InvalidArgument, NotFound, Reason, Unavailable
-from sensorium.model.connection import ConnectionSpec
+from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason, Unavailable
+from sensorium.model.connection import ConnectionKind, ConnectionSpec
 
 
 @pytest.fixture(scope="module")
@@ -95,4 +95,19 @@ def test_a_uri_is_of_its_bucket_and_prefix(endpoint: str) -> None:
     for connection, uri in ((spec, "oss://other/set"), (spec, "s3://things/set"), (narrow, "oss://things/set")):
         with pytest.raises(InvalidArgument) as caught:
             open_files(connection, uri, ())
+        assert caught.value.reason is Reason.URI_REFUSED
+
+
+def test_a_bucket_with_half_a_key_says_that_its_connection_is_not_usable() -> None:
+    half = ConnectionSpec(ConnectionKind.S3, configs={"bucket": "things"}, secrets={"access_key_id": "a"})
+    with pytest.raises(FailedPrecondition) as caught:
+        open_files(half, "", ())
+    assert caught.value.reason is Reason.CONNECTION_UNUSABLE
+
+
+async def test_a_key_that_no_object_has_is_refused(connection: ConnectionSpec) -> None:
+    files = open_files(connection, "", ())
+    for key in ("a//b", "a/../b", ".", "a\0b", "\ud800"):
+        with pytest.raises(InvalidArgument) as caught:
+            await files.read(f"{connection.kind.value}://things/{key}", 100)
         assert caught.value.reason is Reason.URI_REFUSED

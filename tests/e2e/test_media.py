@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bucket_samples import bucket, s3_client, s3_connection
 from media_samples import clip, encoded, hum, picture
 from mesh_process import MeshProcess
 from PIL import Image
@@ -14,6 +15,7 @@ from tiny_model import NAME, write_repository
 
 from sensorium import Client, Content, Document, Part, audio, image
 from sensorium.errors import Reason
+from sensorium.model.tagging import TagDefinitionSpec, TagSpec
 
 RED, BLUE = (encoded(Image.new("RGB", (60, 40), colour), "JPEG") for colour in ("red", "blue"))
 GRADIENT = encoded(picture(320, 240), "WEBP")
@@ -104,6 +106,25 @@ def test_documents_are_found_by_image_sound_and_both(client: Client) -> None:
     both = client.search("media", [image(GRADIENT), audio(FADING)], top_k=3)
     assert {"gradient", "hum"} <= {hit.document.id for hit in both}
     client.delete_collection("media", force=True)
+
+
+def test_an_object_of_a_connection_is_embedded_tagged_and_looked_for(client: Client) -> None:
+    client.create_collection("objects", model=NAME)
+    client.upsert("objects", [Document("red", content=image(RED)), Document("blue", content=image(BLUE))])
+    with bucket("photos") as endpoint:
+        s3_client(endpoint).put_object(Bucket="photos", Key="red.jpg", Body=RED)
+        spec = s3_connection(endpoint, "photos")
+        client.datasets.create_connection("photos", spec.kind, configs=spec.configs, secrets=spec.secrets)
+        red = image("s3://photos/red.jpg")
+        found = client.embed([red, image(RED), image("s3://other/red.jpg")])
+        assert np.array_equal(*found.vectors[:2])
+        assert found.errors[2].reason is Reason.URI_REFUSED
+        assert client.search("objects", red)[0].document.id == "red"
+        tagged = client.tag(TagDefinitionSpec((TagSpec("bicycle"),), threshold=0), [red, image(RED)])
+        assert tagged[0] == tagged[1]
+        client.datasets.delete_connection("photos")
+        assert client.embed([red]).errors[0].reason is Reason.URI_REFUSED
+    client.delete_collection("objects", force=True)
 
 
 def test_images_and_sounds_are_tagged(client: Client) -> None:

@@ -1,10 +1,13 @@
 """What datasets, versions and connections may hold."""
 
 import json
+import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sensorium.dataset.model_services.profile import EMBEDDING_KINDS, check_host, profile_of
+from sensorium.dataset.storages.opening import is_hosted
 from sensorium.errors import InvalidArgument
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.count_check import check_count
@@ -28,6 +31,11 @@ _REQUIRED: Mapping[ConnectionKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ConnectionKind.LINDORM: (("uri",), ()),
 }
 _URLS = ("endpoint", "base_url")
+# What may stand in the address and the signature of a request to a bucket; the store ends the call at others.
+_BUCKET = re.compile(r"(?=.{1,63}\Z)[A-Za-z0-9]+((\.|[_-]+)[A-Za-z0-9]+)*")
+_REGION = re.compile(r"[A-Za-z0-9-]*")
+_ENDPOINT = re.compile(r"[A-Za-z0-9.:/_~\[\]-]*")
+_SECRET = re.compile(r"[!-~]*")
 
 
 def check_dataset(spec: DatasetSpec, workspace: str, limits: DatasetSettings, field: str = "dataset") -> None:
@@ -68,6 +76,8 @@ def check_connection(spec: ConnectionSpec, limits: DatasetSettings, field: str =
     for name in _URLS:
         if name in spec.configs:
             _check_url(spec.configs[name], f"{field}.configs[{name!r}]")
+    if spec.kind in {ConnectionKind.S3, ConnectionKind.OSS}:
+        _check_bucket(spec, field)
     if spec.kind in EMBEDDING_KINDS:
         check_host(profile_of(spec).base_url, limits.model_hosts, f"{field}.configs['base_url']")
 
@@ -116,10 +126,28 @@ def _check_present(given: Mapping[str, str], needed: tuple[str, ...], field: str
         raise invalid(field, f"{', '.join(missing)} must be set")
 
 
+def _check_bucket(spec: ConnectionSpec, field: str) -> None:
+    for name, pattern in (("bucket", _BUCKET), ("region", _REGION), ("endpoint", _ENDPOINT)):
+        if not pattern.fullmatch(spec.configs.get(name, "b")):
+            raise invalid(f"{field}.configs[{name!r}]", "no address of a bucket looks like this")
+    for name, secret in spec.secrets.items():
+        if not _SECRET.fullmatch(secret):
+            raise invalid(f"{field}.secrets[{name!r}]", "it holds other characters than printable ASCII")
+    if is_hosted(spec) and _is_number(urlsplit(spec.configs.get("endpoint", "")).hostname or ""):
+        raise invalid(f"{field}.configs['addressing']", "a bucket is not named in a host that is a number: set `path`")
+
+
+def _is_number(host: str) -> bool:
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return False
+
+
 def _check_url(url: str, field: str) -> None:
     try:
         parts = urlsplit(url)
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username and parts.port != 0
     except ValueError:
         valid = False
     if not valid:

@@ -5,6 +5,7 @@ from sensorium.dataset.clients.datasets import DatasetClient
 from sensorium.dataset.clients.file_batches import FileBatchClient
 from sensorium.dataset.clients.files import FileClient, ThumbnailClient
 from sensorium.dataset.clients.jobs import JobClient
+from sensorium.dataset.clients.objects import ObjectClient
 from sensorium.dataset.clients.searches import FileSearchClient
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.rpc.channel import Channel
@@ -59,4 +60,5 @@ def dataset_clients(channel: Channel) -> DatasetPorts:
         FileSearchClient(channel),
         FileBatchClient(channel),
         ThumbnailClient(channel),
+        ObjectClient(channel),
     )

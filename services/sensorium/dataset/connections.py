@@ -1,12 +1,14 @@
 """What the catalog says of connections, in SQL; secrets go in and out sealed."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection as Sql
 from sqlalchemy import Row, insert, select, update
 
 from sensorium.dataset import datasets
+from sensorium.dataset.storages.opening import prefix_of
 from sensorium.dataset.tables import connections
 from sensorium.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from sensorium.model.connection import (
@@ -51,6 +53,18 @@ def page(sql: Sql, workspace: str, after: str, limit: int) -> tuple[list[Connect
         .limit(limit + 1)
     ).all()
     return [_from_row(row) for row in rows[:limit]], len(rows) > limit
+
+
+def holding(sql: Sql, workspace: str, scheme: str, bucket: str, key: str) -> Connection | None:
+    """Return the connection of a workspace through which an object is read; None when there is none.
+
+    Of several that have the bucket and a prefix of the key it is the one with the longest prefix, then the first by id.
+    """
+    of_kind = (connections.c.workspace == workspace) & (connections.c.kind == scheme)
+    rows = sql.execute(select(connections).where(of_kind).order_by(connections.c.id)).all()
+    having = [row for row in rows if row.configs.get("bucket") == bucket and _has(row.configs, key)]
+    found = max(having, key=lambda row: len(prefix_of(row.configs)), default=None)
+    return _from_row(found) if found else None
 
 
 def create(sql: Sql, name: ConnectionName, spec: ConnectionSpec, sealed: bytes) -> Connection:
@@ -108,6 +122,12 @@ def spec_of(row: Row[Any]) -> ConnectionSpec:
     return ConnectionSpec(
         ConnectionKind(row.kind), row.description, row.configs, models=models, annotations=row.annotations
     )
+
+
+def _has(configs: Mapping[str, str], key: str) -> bool:
+    """Return whether a key is below the prefix of a bucket's connection."""
+    prefix = prefix_of(configs)
+    return not prefix or key.startswith(f"{prefix}/")
 
 
 def _named(name: ConnectionName) -> Any:

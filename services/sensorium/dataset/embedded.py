@@ -31,6 +31,7 @@ from sensorium.dataset.jobs.version_files import opener
 from sensorium.dataset.model_services.opening import model_opener
 from sensorium.dataset.model_services.sources import ModelSources
 from sensorium.dataset.neighbours import Neighbours
+from sensorium.dataset.object_service import ObjectService
 from sensorium.dataset.projector import Projector
 from sensorium.dataset.search_service import FileSearchService
 from sensorium.dataset.thumbnail_cache import ThumbnailCache
@@ -152,6 +153,7 @@ async def embedded_datasets(
                     workers=painters,
                     max_pixels=settings.max_thumbnail_pixels,
                 ),
+                ObjectService(store, connections),
             )
         await engine.forget_leases()
 

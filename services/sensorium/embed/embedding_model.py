@@ -12,10 +12,10 @@ from sensorium.embed.fusion import fused
 from sensorium.embed.media_embedder import MediaEmbedder, MediaResources
 from sensorium.embed.media_queue import MediaQueue
 from sensorium.embed.options import check_options
-from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, located, parts_of
+from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, parts_of
 from sensorium.embed.served_model import ServedModel
 from sensorium.embed.text_embedder import TextEmbedder
-from sensorium.errors import InvalidArgument, SensoriumError
+from sensorium.errors import InvalidArgument, SensoriumError, located
 from sensorium.model.content import Content, Modality, Part
 from sensorium.model.embedding import Embedding, EmbedRequest, ModelInfo
 from sensorium.ports import InferenceServer

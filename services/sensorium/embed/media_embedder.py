@@ -11,9 +11,9 @@ from sensorium import context
 from sensorium.context import Stage
 from sensorium.embed.batcher import Batcher, BatchLimits
 from sensorium.embed.media_encoder import MediaEncoder
-from sensorium.embed.parts import PartOutcomes, PartVector, Place, located
+from sensorium.embed.parts import PartOutcomes, PartVector, Place
 from sensorium.embed.served_model import MediaTower
-from sensorium.errors import DeadlineExceeded, SensoriumError
+from sensorium.errors import DeadlineExceeded, SensoriumError, located
 from sensorium.media.decoded import Decoded
 from sensorium.media.faults import empty, too_long
 from sensorium.media.source import MediaSource

@@ -96,17 +96,6 @@ def parts_of(content: Content, field: str, info: ModelInfo) -> tuple[Part, ...]:
     return content.parts
 
 
-def located(error: SensoriumError, field: str) -> SensoriumError:
-    """Return `error` with the field that it is about."""
-    return type(error)(
-        f"{field}: {error.message}",
-        reason=error.reason,
-        field=field,
-        metadata=error.metadata,
-        retry_after=error.retry_after,
-    )
-
-
 def _check_part(part: Part, field: str, info: ModelInfo) -> None:
     if part.modality not in info.modalities:
         supported = ", ".join(info.modalities)

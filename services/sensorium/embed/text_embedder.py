@@ -9,14 +9,14 @@ from typing import Self
 from sensorium import context
 from sensorium.context import Stage
 from sensorium.embed.batcher import Batcher, BatchLimits
-from sensorium.embed.parts import PartOutcomes, PartVector, Place, located
+from sensorium.embed.parts import PartOutcomes, PartVector, Place
 from sensorium.embed.served_model import ServedModel, TextTower
 from sensorium.embed.text_check import check_characters, check_text, check_tokens
 from sensorium.embed.text_encoder import TextEncoder
 from sensorium.embed.token_ids import ForeignIds, OwnIds
 from sensorium.embed.tokenizer import TextTokenizer, TokenizedText
 from sensorium.embed.work import Row
-from sensorium.errors import InvalidArgument, Reason, SensoriumError
+from sensorium.errors import InvalidArgument, Reason, SensoriumError, located
 from sensorium.model.content import Modality, Part, TokenIds
 from sensorium.model.embedding import EmbedRequest, Truncation
 from sensorium.ports import InferenceServer

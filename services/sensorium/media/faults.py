@@ -11,6 +11,15 @@ def refused(why: str) -> InvalidArgument:
     return InvalidArgument(why, reason=Reason.URI_REFUSED)
 
 
+def unknown_bucket(name: str) -> InvalidArgument:
+    """Return the error for a bucket (`s3://photos`) that the settings do not name; a connection may have it."""
+    return InvalidArgument(
+        f"names {name[:200]}, which is none of SENSORIUM_INPUTS__STORES",
+        reason=Reason.URI_REFUSED,
+        metadata={"bucket": name[:200]},
+    )
+
+
 def away(why: str) -> Unavailable:
     """Return the error for a source that does not answer now."""
     return Unavailable(why, metadata={"backend": "source"}, retry_after=1.0)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from sensorium.media.faults import away, refused, too_long
+from sensorium.media.faults import away, refused, too_long, unknown_bucket
 from sensorium.settings import InputSettings, ObjectStoreSettings
 
 
@@ -46,7 +46,7 @@ class ObjectReader:
             raise refused("is no URI of an object") from None
         name, key = f"{parts.scheme}://{parts.netloc}", unquote(uri.partition(parts.netloc)[2].lstrip("/"))
         if name not in self._stores:
-            raise refused(f"names {name[:200]}, which is none of SENSORIUM_INPUTS__STORES")
+            raise unknown_bucket(name)
         if not key:
             raise refused("names a bucket and no object")
         return self._stores[name], key

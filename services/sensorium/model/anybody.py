@@ -32,6 +32,11 @@ class Anybody:
         """Names do not matter."""
         return False
 
+    @property
+    def scoped(self) -> bool:
+        """Nothing is out of reach."""
+        return False
+
     def request(self, named: Named, count: int) -> None:
         """Let it pass."""
 

@@ -4326,3 +4326,55 @@ class ValidateConnectionResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ValidateConnectionResponse: _TypeAlias = ValidateConnectionResponse  # noqa: Y015
+
+@_typing.final
+class ReadObjectRequest(_message.Message):
+    """Asks for the bytes of an object."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    URI_FIELD_NUMBER: _builtins.int
+    MAX_SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`workspaces/{workspace}` of the connections."""
+    uri: _builtins.str
+    """`s3://{bucket}/{key}` or `oss://{bucket}/{key}`, the key as it is, without percent-encoding."""
+    max_size_bytes: _builtins.int
+    """The most bytes that are wanted, at least 1; a larger object is refused with `CONTENT_TOO_LONG`."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        uri: _builtins.str = ...,
+        max_size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_size_bytes", b"max_size_bytes", "parent", b"parent", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadObjectRequest: _TypeAlias = ReadObjectRequest  # noqa: Y015
+
+@_typing.final
+class ReadObjectResponse(_message.Message):
+    """Answers `ReadObject`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATA_FIELD_NUMBER: _builtins.int
+    data: _builtins.bytes
+    """The next bytes, at most 1 MiB."""
+    def __init__(
+        self,
+        *,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadObjectResponse: _TypeAlias = ReadObjectResponse  # noqa: Y015

@@ -253,6 +253,11 @@ class DatasetServiceStub:
                 request_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionRequest.SerializeToString,
                 response_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionResponse.FromString,
                 _registered_method=True)
+        self.ReadObject = channel.unary_stream(
+                '/sensorium.v1.DatasetService/ReadObject',
+                request_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectRequest.SerializeToString,
+                response_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectResponse.FromString,
+                _registered_method=True)
 
 
 class DatasetServiceServicer:
@@ -568,6 +573,15 @@ class DatasetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadObject(self, request, context):
+        """Sends the bytes of an object through the storage connection of the workspace that has its bucket and prefix;
+        gateways call it for contents that name objects, as secrets stay with the connections. Codes: INVALID_ARGUMENT
+        (`URI_REFUSED`) when no connection has it or it may not be read, UNAVAILABLE when the store does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DatasetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -780,6 +794,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ValidateConnection,
                     request_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionRequest.FromString,
                     response_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionResponse.SerializeToString,
+            ),
+            'ReadObject': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadObject,
+                    request_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectRequest.FromString,
+                    response_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1925,6 +1944,33 @@ class DatasetService:
             '/sensorium.v1.DatasetService/ValidateConnection',
             sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionRequest.SerializeToString,
             sensorium_dot_v1_dot_dataset__service__pb2.ValidateConnectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadObject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/sensorium.v1.DatasetService/ReadObject',
+            sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectRequest.SerializeToString,
+            sensorium_dot_v1_dot_dataset__service__pb2.ReadObjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

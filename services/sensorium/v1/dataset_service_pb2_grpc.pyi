@@ -140,6 +140,11 @@ class DatasetServiceStub:
     """Deletes a connection. Codes: NOT_FOUND, FAILED_PRECONDITION when a dataset uses it."""
     ValidateConnection: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ValidateConnectionRequest, _dataset_service_pb2.ValidateConnectionResponse]
     """Tries a connection, stored or not. What is wrong with it is in the answer. Codes: NOT_FOUND."""
+    ReadObject: _grpc.UnaryStreamMultiCallable[_dataset_service_pb2.ReadObjectRequest, _dataset_service_pb2.ReadObjectResponse]
+    """Sends the bytes of an object through the storage connection of the workspace that has its bucket and prefix;
+    gateways call it for contents that name objects, as secrets stay with the connections. Codes: INVALID_ARGUMENT
+    (`URI_REFUSED`) when no connection has it or it may not be read, UNAVAILABLE when the store does not answer.
+    """
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -253,6 +258,11 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Deletes a connection. Codes: NOT_FOUND, FAILED_PRECONDITION when a dataset uses it."""
     ValidateConnection: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ValidateConnectionRequest, _dataset_service_pb2.ValidateConnectionResponse]  # type: ignore[assignment]
     """Tries a connection, stored or not. What is wrong with it is in the answer. Codes: NOT_FOUND."""
+    ReadObject: _aio.UnaryStreamMultiCallable[_dataset_service_pb2.ReadObjectRequest, _dataset_service_pb2.ReadObjectResponse]  # type: ignore[assignment]
+    """Sends the bytes of an object through the storage connection of the workspace that has its bucket and prefix;
+    gateways call it for contents that name objects, as secrets stay with the connections. Codes: INVALID_ARGUMENT
+    (`URI_REFUSED`) when no connection has it or it may not be read, UNAVAILABLE when the store does not answer.
+    """
 
 class DatasetServiceServicer:
     """Registers, tags, indexes, searches, curates and exports files.
@@ -573,5 +583,15 @@ class DatasetServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ValidateConnectionResponse, _abc.Awaitable[_dataset_service_pb2.ValidateConnectionResponse]]:
         """Tries a connection, stored or not. What is wrong with it is in the answer. Codes: NOT_FOUND."""
+
+    def ReadObject(
+        self,
+        request: _dataset_service_pb2.ReadObjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_dataset_service_pb2.ReadObjectResponse], _abc.AsyncIterator[_dataset_service_pb2.ReadObjectResponse]]:
+        """Sends the bytes of an object through the storage connection of the workspace that has its bucket and prefix;
+        gateways call it for contents that name objects, as secrets stay with the connections. Codes: INVALID_ARGUMENT
+        (`URI_REFUSED`) when no connection has it or it may not be read, UNAVAILABLE when the store does not answer.
+        """
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

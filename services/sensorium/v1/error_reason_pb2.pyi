@@ -43,7 +43,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_MEDIA_UNDECODABLE: _ErrorReason.ValueType  # 9
     """INVALID_ARGUMENT: the bytes of an image, a sound or a video cannot be decoded."""
     ERROR_REASON_URI_REFUSED: _ErrorReason.ValueType  # 10
-    """INVALID_ARGUMENT: a URI may not be fetched, or its fetch failed for good."""
+    """INVALID_ARGUMENT: a URI may not be fetched, or its fetch failed for good. Metadata: `bucket`, when the settings name
+    no such bucket.
+    """
     ERROR_REASON_VECTOR_INVALID: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT: a vector holds NaN or infinity, has no direction, or the wrong number of bytes."""
     ERROR_REASON_DIMENSION_MISMATCH: _ErrorReason.ValueType  # 12
@@ -151,7 +153,9 @@ ERROR_REASON_OPTION_UNSUPPORTED: ErrorReason.ValueType  # 8
 ERROR_REASON_MEDIA_UNDECODABLE: ErrorReason.ValueType  # 9
 """INVALID_ARGUMENT: the bytes of an image, a sound or a video cannot be decoded."""
 ERROR_REASON_URI_REFUSED: ErrorReason.ValueType  # 10
-"""INVALID_ARGUMENT: a URI may not be fetched, or its fetch failed for good."""
+"""INVALID_ARGUMENT: a URI may not be fetched, or its fetch failed for good. Metadata: `bucket`, when the settings name
+no such bucket.
+"""
 ERROR_REASON_VECTOR_INVALID: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT: a vector holds NaN or infinity, has no direction, or the wrong number of bytes."""
 ERROR_REASON_DIMENSION_MISMATCH: ErrorReason.ValueType  # 12

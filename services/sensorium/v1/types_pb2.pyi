@@ -276,7 +276,9 @@ class Media(_message.Message):
     data: _builtins.bytes
     """The encoded file itself (JPEG, FLAC, …). The type is sniffed, never trusted from a name."""
     uri: _builtins.str
-    """`data:`, `http(s):`, `file:` (under configured roots), `s3:` or `oss:` (through a connection)."""
+    """`data:`, `http(s):`, `file:` (under configured roots), `s3:` or `oss:` (of a bucket that the settings name,
+    or a connection of the workspace has).
+    """
     def __init__(
         self,
         *,

@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 from http_front import Front, OmniEmbedder, front
 from key_ring import Keys
+from memory_objects import MemoryObjects
 
 from sensorium.errors import FailedPrecondition, Internal, SensoriumError, Unauthenticated, Unavailable
+from sensorium.gateway.connected.asking import Asking
+from sensorium.gateway.connected.embedder import ConnectedEmbedder
+from sensorium.gateway.connected.objects import ConnectedObjects
 from sensorium.gateway.keys.guard import KeyGuard
+from sensorium.media.faults import unknown_bucket
 from sensorium.model.access import KeyRole
+from sensorium.model.content import Content
+from sensorium.model.embedding import Embedding, EmbedRequest
 
 EMBED = "/v1/embeddings"
 ONE = {"input": "one"}
@@ -137,6 +144,22 @@ async def test_a_key_of_a_workspace_works_for_it_without_naming_it(keys: Keys) -
     async with front(guard=KeyGuard(keys.ring, local=True)) as served:
         assert (await served.post(EMBED, ONE, secret)).status == 200
     assert served.embedder.requests[0].workspace == "acme"
+
+
+class UnknownBuckets(OmniEmbedder):
+    """Knows no bucket."""
+
+    def _result(self, index: int, content: Content, request: EmbedRequest) -> Embedding | SensoriumError:
+        return unknown_bucket("s3://photos")
+
+
+async def test_a_key_for_some_collections_reaches_no_connection(keys: Keys) -> None:
+    asking = Asking(ConnectedObjects(MemoryObjects({}), seconds=20, most_bytes=100), at_once=1)
+    photo = {"input": "s3://photos/a.jpg", "modality": "image"}
+    scoped, whole = keys.header(workspace="acme", collections=("a",)), keys.header(workspace="acme")
+    async with front(ConnectedEmbedder(UnknownBuckets(), asking), guard=KeyGuard(keys.ring, local=True)) as served:
+        assert (await served.post("/embeddings", photo, scoped)).status == 403
+        assert (await served.post("/embeddings", photo, whole)).status == 400
 
 
 async def test_faults_of_ours_tell_nothing_of_what_is_inside() -> None:

@@ -26,6 +26,7 @@ class Recorder(Guard, Permit):
     """Lets everybody pass and notes what it was told."""
 
     bounded: bool = True  # type: ignore[misc]
+    scoped: bool = False  # type: ignore[misc]
     key_id: str = "0123456789ab"  # type: ignore[misc]
     generations: tuple[int, ...] = (0,)  # type: ignore[misc]
     closed: bool = True  # type: ignore[misc]

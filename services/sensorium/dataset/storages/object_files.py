@@ -98,6 +98,8 @@ class ObjectFiles:
         try:
             with explained(uri):
                 yield
+        except ValueError as error:
+            raise refused(uri, "its key is none that can be asked for") from error
         except NotFound:
             await self._check_there()
             raise

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from sensorium.dataset.storages.file_sink import FileSink
@@ -16,7 +17,7 @@ from sensorium.dataset.storages.local_files import LocalFiles, path_of, refused
 from sensorium.dataset.storages.local_sink import LocalSink
 from sensorium.dataset.storages.object_files import ObjectFiles
 from sensorium.dataset.storages.object_sink import ObjectSink
-from sensorium.errors import FailedPrecondition, InvalidArgument
+from sensorium.errors import FailedPrecondition, InvalidArgument, Reason
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ def _bucket(connection: ConnectionSpec, uri: str) -> tuple[S3Store, str, str]:
     known, given = _SECRETS[connection.kind], connection.secrets
     secrets = cast("S3Config", {theirs: given[ours] for ours, theirs in known.items() if ours in given})
     endpoint = configs.get("endpoint", "")
-    # OSS answers the names of buckets in the host alone; others that are named by an endpoint, in the path.
-    hosted = configs.get("addressing", "path" if endpoint and scheme == "s3" else "virtual") == "virtual"
+    hosted = is_hosted(connection)
     if endpoint and hosted:
         endpoint = endpoint.replace("://", f"://{bucket}.", 1)
     config: S3Config = {
@@ -135,13 +135,30 @@ def _bucket(connection: ConnectionSpec, uri: str) -> tuple[S3Store, str, str]:
         "connect_timeout": timedelta(seconds=5),
         "timeout": timedelta(seconds=30),
     }
-    store = S3Store(bucket, config=config, client_options=timeouts, retry_config=_RETRIES)
+    try:
+        store = S3Store(bucket, config=config, client_options=timeouts, retry_config=_RETRIES)
+    except BaseError as error:
+        raise FailedPrecondition(
+            "the connection's bucket cannot be opened: its configs or secrets are not complete",
+            reason=Reason.CONNECTION_UNUSABLE,
+        ) from error
     return store, f"{scheme}://{bucket}/", _prefix(configs, scheme, bucket, uri)
+
+
+def is_hosted(connection: ConnectionSpec) -> bool:
+    """Return whether a bucket is named in the host: OSS takes it there alone, others with an endpoint in the path."""
+    in_path = bool(connection.configs.get("endpoint")) and connection.kind is ConnectionKind.S3
+    return connection.configs.get("addressing", "path" if in_path else "virtual") == "virtual"
+
+
+def prefix_of(configs: Mapping[str, str]) -> str:
+    """Return what the keys of a bucket's connection start with, without slashes at its ends; empty for all keys."""
+    return configs.get("prefix", "").strip("/")
 
 
 def _prefix(configs: Mapping[str, str], scheme: str, bucket: str, uri: str) -> str:
     """Return the prefix of keys that a URI means: in full below the bucket, or below the connection's own prefix."""
-    own = configs.get("prefix", "").strip("/")
+    own = prefix_of(configs)
     if "://" not in uri:
         return "/".join(filter(None, (own, uri.strip("/"))))
     where, _, rest = uri.partition("://")

@@ -89,7 +89,7 @@ class HttpFrame:
         template, operation, params = self._routes.find(family, arrival.method, arrival.path)
         progress.method = template
         permit = self._permit(family, operation, arrival)
-        call.key_id = permit.key_id
+        call.key_id, call.scoped = permit.key_id, permit.scoped
         most_bytes = operation.max_body_bytes or self._settings.max_body_bytes
         body = await self._bodies.read(request, most_bytes, operation.read_seconds)
         family.credentials.verify(permit, arrival, body)

@@ -115,12 +115,17 @@ class KeyPermit(Permit):
         """Whether the key is for one workspace alone."""
         return bool(self._held.key.spec.workspace)
 
+    @property
+    def scoped(self) -> bool:
+        """Whether the key is for some collections alone."""
+        return bool(self._held.key.spec.collections)
+
     def check_method(self) -> None:
         """Raise PermissionDenied when the key is not enough for the method, whatever the request says."""
         key, rule = self._held.key, self._rule
         if not key.spec.role.allows(rule.role):
             raise _denied(f"the key {key.id} has the role {key.spec.role}, the method needs {rule.role}", rule.role)
-        if rule.whole and key.spec.collections:
+        if rule.whole and self.scoped:
             message = f"the key {key.id} is for some collections, the method is about all of a workspace"
             raise _denied(message, f"workspaces/{key.spec.workspace}")
 

@@ -109,6 +109,7 @@ _DATASET = {
     "UpdateConnection": Rule(ADMIN, shared=("connection.name",), whole=True),
     "DeleteConnection": Rule(ADMIN, shared=NAME, whole=True),
     "ValidateConnection": Rule(ADMIN, shared=PARENT, whole=True),
+    "ReadObject": Rule(ADMIN, shared=PARENT, whole=True),
 }
 _USAGE = {
     # Of all keys of a workspace; `workspaces/-` is a workspace that no bound key reaches.

@@ -35,7 +35,7 @@ class Door:
     def admit(self, headers: Mapping[str, Any], call: CallContext) -> "Passage":
         """Let a call begin; its context then knows whose it is. Raises Unauthenticated and PermissionDenied."""
         permit = self.guard.admit(self.rule, headers)
-        call.key_id = permit.key_id
+        call.key_id, call.scoped = permit.key_id, permit.scoped
         return Passage(self, permit)
 
 

@@ -1,0 +1,1 @@
+"""Contents that name objects of buckets which connections of their workspace have."""
