@@ -27,6 +27,36 @@ class MetricName(StrEnum):
     EUCLIDEAN = "euclidean"
 
 
+class ExportFormatName(StrEnum):
+    """How an export is written (sensorium.model.dataset_export.ExportFormat)."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+    WEBDATASET = "webdataset"
+    COCO = "coco"
+    HUGGING_FACE = "hugging_face"
+
+
+class TagGroupName(StrEnum):
+    """Which tags go along with records (sensorium.model.dataset_export.TagGroup)."""
+
+    ALGORITHM = "algorithm"
+    USER = "user"
+
+
+class JobStateName(StrEnum):
+    """Where a job stands (sensorium.model.dataset_job.JobState)."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    PARTIAL_FAILED = "PartialFailed"
+    MANUALLY_STOPPED = "ManuallyStop"
+    DELETING = "Deleting"
+    PAUSED = "Paused"
+
+
 class RoleOfProcess(StrEnum):
     """Which services a process runs (sensorium.settings.Role)."""
 

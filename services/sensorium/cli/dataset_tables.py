@@ -171,6 +171,23 @@ def jobs_table(jobs: "Iterable[Job]") -> "Table":
     )
 
 
+def job_text(job: "Job") -> str:
+    """Return all that is known of a job."""
+    known = {
+        "version": str(job.spec.version),
+        "mode": job.spec.mode.value,
+        "concurrency": str(job.spec.concurrency),
+        "description": job.spec.description,
+        "made": f"{job.create_time:%Y-%m-%d %H:%M:%S} UTC",
+        "began": f"{job.start_time:%Y-%m-%d %H:%M:%S} UTC" if job.start_time else "",
+        "ended": f"{job.end_time:%Y-%m-%d %H:%M:%S} UTC" if job.end_time else "",
+        "files/s": f"{job.rate:,.0f}" if job.rate else "",
+        "seconds left": "" if job.remaining_ms is None else f"{job.remaining_ms / 1000:,.0f}",
+    }
+    lines = [f"{what:12}  {value}" for what, value in known.items() if value]
+    return "\n".join([job_line(job), *lines, *job.logs])
+
+
 def work_word(work: "Work") -> str:
     """Return what a job does, as the command that starts it is called."""
     match work:

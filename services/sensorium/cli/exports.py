@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sensorium.cli.choices import ExportFormatName, TagGroupName
 from sensorium.cli.dataset_options import Detach, DryRun, Filter, Name, Version, started
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
 Folder = Annotated[
     str, typer.Argument(metavar="FOLDER", help="The folder or prefix: a path, file://…, s3://… or oss://….")
 ]
-Format = Annotated[str, typer.Option("--format", help="jsonl, parquet, hugging_face, webdataset or coco.")]
+Format = Annotated[ExportFormatName, typer.Option("--format", help="How it is written; coco cannot be read again.")]
 Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
 WithFiles = Annotated[bool, typer.Option("--with-files", help="Take the files themselves along.")]
 Groups = Annotated[
-    list[str] | None, typer.Option("--tags", help="Which tags go along: algorithm, user; may be given again.")
+    list[TagGroupName] | None, typer.Option("--tags", help="Which tags go along, else all; may be given again.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there, instead of joining tags.")]
 
@@ -30,7 +31,7 @@ def export(
     dataset: Name,
     folder: Folder,
     *,
-    format: Format = "jsonl",
+    format: Format = ExportFormatName.JSONL,
     connection: Storage = "",
     with_files: WithFiles = False,
     filter: Filter = "",
@@ -85,7 +86,7 @@ def import_export(
     dataset: Name,
     folder: Folder,
     *,
-    format: Format = "jsonl",
+    format: Format = ExportFormatName.JSONL,
     connection: Storage = "",
     overwrite: Overwrite = False,
     version: Version = 0,
@@ -110,7 +111,7 @@ def register(group: typer.Typer) -> None:
 
 
 def _storage(
-    session: Session, folder: str, format: str, connection: str, *, with_files: bool = False
+    session: Session, folder: str, format: ExportFormatName, connection: str, *, with_files: bool = False
 ) -> "StorageTarget":
     from sensorium.model.dataset_export import ExportFormat, StorageTarget
     from sensorium.model.dataset_names import ConnectionName

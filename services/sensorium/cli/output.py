@@ -86,7 +86,10 @@ class Output:
 
 
 def plain(value: Any) -> Any:
-    """Return what the client gives as what JSON knows: an array as a list, a time in ISO 8601, None left out."""
+    """Return what the client gives as what JSON knows: an array as a list, a time in ISO 8601, None left out.
+
+    What has a text of its own, as the names of resources have, is that text, which other commands take.
+    """
     match value:
         case SensoriumError():
             return described(value)
@@ -94,6 +97,8 @@ def plain(value: Any) -> Any:
             return {str(name): plain(each) for name, each in value.items() if each is not None}
         case list() | tuple():
             return [plain(each) for each in value]
+        case _ if is_dataclass(value) and type(value).__str__ is not object.__str__:
+            return str(value)
         case _ if is_dataclass(value):
             return plain({field.name: getattr(value, field.name) for field in fields(value)})
         case _:

@@ -33,7 +33,7 @@ from sensorium.model.dataset_file import (
     TagEditResult,
     Thumbnail,
 )
-from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, Work
+from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, JobState, Work
 from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, FileName, JobName, VersionName
 from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
@@ -328,14 +328,29 @@ class AsyncDatasets:
         spec = JobSpec(await self._version(dataset, version), work, mode=mode, concurrency=concurrency)
         return await self._call(lambda: self._reach().jobs.create_job(spec, dry_run=dry_run))
 
-    def jobs(self, dataset: str = ANY_DATASET) -> AsyncIterator[Job]:
-        """Yield the jobs of a dataset, or of all, latest first."""
+    def jobs(self, dataset: str = ANY_DATASET, states: Sequence[JobState] = ()) -> AsyncIterator[Job]:
+        """Yield the jobs of a dataset, or of all, latest first and without logs; those in one of the states, if any."""
         name = DatasetName(self._workspace, dataset) if dataset == ANY_DATASET else self._name(dataset)
 
         async def page(token: str) -> Page[Job]:
-            return await self._call(lambda: self._reach().jobs.list_jobs(name, PAGE_SIZE, token))
+            return await self._call(lambda: self._reach().jobs.list_jobs(name, PAGE_SIZE, token, states))
 
         return each_of(page)
+
+    async def job(self, job: str) -> Job:
+        """Return a job by its name, with its logs."""
+        return await self._call(lambda: self._reach().jobs.get_job(self.job_name(job)))
+
+    async def change_job(self, job: str, *, description: str | None = None, concurrency: int | None = None) -> Job:
+        """Change what describes a job, or how many batches it works on at once; None stays."""
+        name = self.job_name(job)
+        return await self._call(
+            lambda: self._reach().jobs.update_job(name, description=description, concurrency=concurrency)
+        )
+
+    async def delete_job(self, job: str) -> None:
+        """Delete a job that has ended, and its ledger; what it has done stays done."""
+        await self._call(lambda: self._reach().jobs.delete_job(self.job_name(job)))
 
     async def watch(self, job: str) -> AsyncIterator[Job]:
         """Yield a job, by its name, whenever it changes, until it has ended or rests."""

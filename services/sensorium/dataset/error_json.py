@@ -21,6 +21,12 @@ def error_to_json(error: SensoriumError | None) -> dict[str, Any]:
     }
 
 
+def file_error_to_json(error: SensoriumError) -> dict[str, Any]:
+    """Return what is kept of the error of one file, without its place in a request that nobody else has seen."""
+    kept, place = error_to_json(error), f"{error.field}: "
+    return kept | {"message": error.message.removeprefix(place), "field": ""} if error.field else kept
+
+
 def error_from_json(kept: dict[str, Any]) -> SensoriumError | None:
     """Return the error that was kept; None for nothing."""
     if not kept:

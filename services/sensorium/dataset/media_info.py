@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import soundfile
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from sensorium.errors import InvalidArgument, Reason
+from sensorium.media.audio import said
 from sensorium.model.document import AttributeValue
 
 HEAD_BYTES = 64 << 10
@@ -60,7 +61,8 @@ def image_info(encoded: bytes) -> MediaInfo:
         with Image.open(io.BytesIO(encoded), formats=_IMAGE_FORMATS) as image:
             return MediaInfo(image.width, image.height, attributes={"format": image.format or "", "mode": image.mode})
     except Exception as error:  # Decoders raise whatever they like on damaged bytes.
-        raise _undecodable("image", error) from error
+        unknown = isinstance(error, UnidentifiedImageError)
+        raise _undecodable("image", "no known format, or damaged" if unknown else str(error)) from error
 
 
 def audio_info(encoded: bytes) -> MediaInfo:
@@ -72,7 +74,7 @@ def audio_info(encoded: bytes) -> MediaInfo:
     try:
         found = soundfile.info(io.BytesIO(encoded))
     except Exception as error:  # As above.
-        raise _undecodable("sound", error) from error
+        raise _undecodable("sound", said(error)) from error
     about: dict[str, AttributeValue] = {
         "format": found.format,
         "sample_rate": found.samplerate,
@@ -81,5 +83,5 @@ def audio_info(encoded: bytes) -> MediaInfo:
     return MediaInfo(duration_ms=round(found.duration * 1000), attributes=about)
 
 
-def _undecodable(what: str, error: Exception) -> InvalidArgument:
-    return InvalidArgument(f"the {what} cannot be decoded: {type(error).__name__}", reason=Reason.MEDIA_UNDECODABLE)
+def _undecodable(what: str, why: str) -> InvalidArgument:
+    return InvalidArgument(f"the {what} cannot be decoded: {why}", reason=Reason.MEDIA_UNDECODABLE)

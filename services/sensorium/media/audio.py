@@ -55,7 +55,7 @@ class AudioDecoder:
         except InvalidArgument:
             raise
         except (soundfile.SoundFileError, RuntimeError, ValueError, OSError, OverflowError, TypeError) as error:
-            raise undecodable(f"is no sound that can be decoded: {error}") from error
+            raise undecodable(f"is no sound that can be decoded: {said(error)}") from error
 
     def _decoded(self, clip: soundfile.SoundFile) -> Decoded:
         _check(clip)
@@ -80,6 +80,14 @@ class AudioDecoder:
         if frames <= wanted:
             return None
         return Cut(frames / rate, self.sample_count / self.sample_rate, "seconds")
+
+
+def said(error: Exception) -> str:
+    """Return what a decoder of sounds said, without where it read from."""
+    if isinstance(error, soundfile.LibsndfileError):
+        told: str = error.error_string
+        return told.rstrip(".")
+    return str(error)
 
 
 def _is_sound(data: bytes) -> bool:

@@ -86,6 +86,23 @@ def test_jobs_are_listed_shown_and_told_what_to_do(run: Any, road: Path) -> None
     assert "RESOURCE_NOT_FOUND" in run("job", "files", name).out
     for order in ("pause", "resume", "cancel"):
         assert run("job", order, name).status == ExitStatus.REFUSED
+    assert "import" in run("job", "change", name, "--description", "the first", "--concurrency", "3").out
+    shown = run("job", "show", name).out
+    assert "concurrency   3\ndescription   the first\n" in shown
+    assert "ends: PartialFailed" in shown
+    assert run("job", "change", name).status == ExitStatus.INVALID
+    assert run("job", "list", "--state", "Running").out == "no jobs\n"
+    [listed] = run("job", "list", "--state", "PartialFailed", "--json").documents()
+    assert listed["kind"] == "import"
+    assert run("job", "delete", listed["name"]).status == 0
+    assert run("job", "show", name).status == ExitStatus.NOT_FOUND
+
+
+def test_what_no_export_knows_is_an_error_of_the_option(run: Any, road: Path) -> None:
+    for wrong in (["--format", "csv"], ["--tags", "all"]):
+        refused = run("dataset", "export", "road", str(road), *wrong)
+        assert (refused.status, refused.out) == (ExitStatus.INVALID, "")
+        assert wrong[1] in refused.err
 
 
 def test_a_search_within_a_dataset_takes_words_tags_and_filters(run: Any, road: Path) -> None:

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from memory_mesh import MemoryMesh
 
-from sensorium.cli.choices import DTypeName, KeyRoleName, MetricName, RoleName, RoleOfProcess
+from sensorium.cli.choices import (
+    DTypeName,
+    ExportFormatName,
+    JobStateName,
+    KeyRoleName,
+    MetricName,
+    RoleName,
+    RoleOfProcess,
+    TagGroupName,
+)
 from sensorium.cli.failures import exit_status
 from sensorium.cli.session import Connection
 from sensorium.errors import (
@@ -23,6 +32,8 @@ from sensorium.errors import (
     Unavailable,
 )
 from sensorium.model.access import KeyRole
+from sensorium.model.dataset_export import ExportFormat, TagGroup
+from sensorium.model.dataset_job import JobState
 from sensorium.model.embedding import EmbedRole, ModelState
 from sensorium.model.vector import DType, Metric
 from sensorium.settings import Role
@@ -135,6 +146,9 @@ def test_a_model_is_shown_with_what_it_is_for(run: Any) -> None:
     ("offered", "known"),
     [
         (DTypeName, DType),
+        (ExportFormatName, ExportFormat),
+        (TagGroupName, TagGroup),
+        (JobStateName, JobState),
         (RoleName, EmbedRole),
         (MetricName, Metric),
         (RoleOfProcess, Role),

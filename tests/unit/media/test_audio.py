@@ -79,6 +79,7 @@ def test_a_clip_without_a_sample_is_empty() -> None:
 def test_what_is_no_sound_cannot_be_decoded(data: bytes) -> None:
     with pytest.raises(InvalidArgument) as caught:
         DECODER.decode(data)
+    assert "BytesIO" not in caught.value.message
     assert caught.value.reason is Reason.MEDIA_UNDECODABLE
 
 

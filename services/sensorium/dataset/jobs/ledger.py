@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, literal, or_, select, update
 
-from sensorium.dataset.error_json import error_from_json, error_to_json
+from sensorium.dataset.error_json import error_from_json, file_error_to_json
 from sensorium.dataset.jobs import job_rows
 from sensorium.dataset.tables import files, job_files, jobs
 from sensorium.errors import SensoriumError
@@ -107,7 +107,7 @@ def settle(sql: Connection, job: int, outcomes: Mapping[str, SensoriumError | No
         {
             "settled": uri,
             "state": (JobFileState.FAILED if error else JobFileState.SUCCEEDED).value,
-            "error": error_to_json(error),
+            "error": file_error_to_json(error) if error else {},
             "lease": "",
             "end_time": now,
         }
@@ -151,7 +151,7 @@ def note_failures(sql: Connection, job: int, failures: Mapping[str, SensoriumErr
     fresh = [
         {
             "job": job, "uri": uri, "file": 0, "state": JobFileState.FAILED.value, "attempts": 1, "lease": "",
-            "lease_until": 0, "error": error_to_json(error), "end_time": moments.now(),
+            "lease_until": 0, "error": file_error_to_json(error), "end_time": moments.now(),
         }
         for uri, error in failures.items()
         if uri not in before
