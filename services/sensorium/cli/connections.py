@@ -1,4 +1,4 @@
-"""`sensorium connection`: make, list and delete connections to storage, models and vector databases."""
+"""`sensorium connection`: make, list, change and delete connections to storage, models and vector databases."""
 
 import os
 from collections.abc import Sequence
@@ -67,6 +67,30 @@ def list_(session: Session) -> None:
 
 @group.command()
 @command
+def change(
+    session: Session,
+    connection: Name,
+    *,
+    config: Configs = None,
+    secret: Secrets = None,
+    model: Models = None,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+) -> None:
+    """Change a connection; what is given takes the place of all its configs, secrets or models.
+
+    [green]sensorium connection change store --secret access_key_id=NEW_ID --secret secret_access_key=NEW_KEY[/]
+    """
+    secrets = {name: _variable(variable) for name, variable in _pairs(secret or (), "--secret").items()}
+    configs = _pairs(config or (), "--config")
+    with session.client() as client:
+        changed = client.datasets.change_connection(
+            connection, configs=configs or None, secrets=secrets or None, models=model, description=description
+        )
+    session.output.show(changed, f"changed {changed.name}")
+
+
+@group.command()
+@command
 def check(session: Session, connection: Name) -> None:
     """Try a connection: list its storage, or embed one word by its first model.
 
@@ -93,7 +117,7 @@ def delete(session: Session, connection: Name) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group, name="connection", help="Make, list and delete connections to storage and services.")
+    app.add_typer(group, name="connection", help="Make, list, change and delete connections to storage and services.")
 
 
 def _pairs(given: Sequence[str], option: str) -> dict[str, str]:

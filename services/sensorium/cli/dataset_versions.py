@@ -1,4 +1,4 @@
-"""`sensorium dataset version` and `publish`: make, list and freeze the versions of a dataset."""
+"""`sensorium dataset version` and `publish`: make, list, delete and freeze the versions of a dataset."""
 
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +54,22 @@ def list_(session: Session, dataset: Name) -> None:
     session.output.show_each(found, versions_table(found))
 
 
+@group.command()
+@command
+def delete(
+    session: Session,
+    dataset: Name,
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The number of the version.")],
+) -> None:
+    """Delete a version with its records and vectors; the files in storage stay.
+
+    [green]sensorium dataset version delete road 2[/]
+    """
+    with session.client() as client:
+        client.datasets.delete_version(dataset, version)
+    session.output.show({"deleted": f"{dataset}/v{version}"}, f"deleted version {version} of {dataset}")
+
+
 @command
 def publish(session: Session, dataset: Name, version: Version = 0) -> None:
     """Make a version immutable.
@@ -67,5 +83,5 @@ def publish(session: Session, dataset: Name, version: Version = 0) -> None:
 
 def register(datasets: typer.Typer) -> None:
     """Add the commands to those of datasets."""
-    datasets.add_typer(group, name="version", help="Make and list versions.")
+    datasets.add_typer(group, name="version", help="Make, list and delete versions.")
     datasets.command()(publish)

@@ -71,6 +71,23 @@ def list_(session: Session) -> None:
 
 @group.command()
 @command
+def change(
+    session: Session,
+    dataset: Name,
+    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    display_name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+) -> None:
+    """Change what describes a dataset.
+
+    [green]sensorium dataset change road --description "pictures of the road"[/]
+    """
+    with session.client() as client:
+        changed = client.datasets.change(dataset, description=description, display_name=display_name)
+    session.output.show(changed, f"changed {changed.name}")
+
+
+@group.command()
+@command
 def delete(session: Session, dataset: Name, *, force: Force = False) -> None:
     """Delete a dataset with its records and vectors; the files in storage stay.
 

@@ -15,13 +15,23 @@ from sensorium.dataset_ports import DatasetPorts, FileBatches
 from sensorium.errors import NotFound, SensoriumError
 from sensorium.model.connection import (
     Connection,
+    ConnectionField,
     ConnectionKind,
     ConnectionModel,
     ConnectionSpec,
+    ConnectionUpdate,
     ModelKind,
     Validation,
 )
-from sensorium.model.dataset import Dataset, DatasetSpec, DatasetVersion, Edition, VersionSpec
+from sensorium.model.dataset import (
+    Dataset,
+    DatasetField,
+    DatasetSpec,
+    DatasetUpdate,
+    DatasetVersion,
+    Edition,
+    VersionSpec,
+)
 from sensorium.model.dataset_file import (
     FileRecord,
     FileSelection,
@@ -90,6 +100,14 @@ class AsyncDatasets:
 
         return each_of(page)
 
+    async def change(self, dataset: str, *, description: str | None = None, display_name: str | None = None) -> Dataset:
+        """Change what describes a dataset; None stays."""
+        given = {DatasetField.DESCRIPTION: description, DatasetField.DISPLAY_NAME: display_name}
+        fields = tuple(each for each, value in given.items() if value is not None)
+        spec = DatasetSpec(description=description or "", display_name=display_name or "")
+        update = DatasetUpdate(self._name(dataset), spec, fields)
+        return await self._call(lambda: self._reach().datasets.update_dataset(update))
+
     async def delete(self, dataset: str, *, force: bool = False) -> None:
         """Delete a dataset; one that holds files needs `force`. What is in storage stays."""
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
@@ -115,6 +133,11 @@ class AsyncDatasets:
             return await self._call(lambda: self._reach().datasets.list_versions(name, PAGE_SIZE, token))
 
         return each_of(page)
+
+    async def delete_version(self, dataset: str, version: int) -> None:
+        """Delete a version with its records and vectors; a dataset keeps at least one. What is in storage stays."""
+        name = VersionName(self._name(dataset), version)
+        await self._call(lambda: self._reach().datasets.delete_version(name))
 
     async def publish(self, dataset: str, version: int = 0) -> DatasetVersion:
         """Make a version immutable."""
@@ -162,6 +185,30 @@ class AsyncDatasets:
         """Try a connection; return what is wrong with it, or None."""
         wanted = Validation(self._workspace, self._connection(connection))
         return await self._call(lambda: self._reach().connections.validate_connection(wanted))
+
+    async def change_connection(
+        self,
+        connection: str,
+        *,
+        configs: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        description: str | None = None,
+        models: Sequence[str] | None = None,
+    ) -> Connection:
+        """Change a connection; what is given takes the place of all configs, secrets or models, None stays."""
+        name = self._connection(connection)
+        found = await self._call(lambda: self._reach().connections.get_connection(name))
+        given = {
+            ConnectionField.DESCRIPTION: description,
+            ConnectionField.CONFIGS: configs,
+            ConnectionField.SECRETS: secrets,
+            ConnectionField.MODELS: models,
+        }
+        embedding = tuple(ConnectionModel(each, ModelKind.EMBEDDING) for each in models or ())
+        spec = ConnectionSpec(found.spec.kind, description or "", configs or {}, secrets or {}, embedding)
+        fields = tuple(each for each, value in given.items() if value is not None)
+        update = ConnectionUpdate(name, spec, fields, found.etag)
+        return await self._call(lambda: self._reach().connections.update_connection(update))
 
     async def delete_connection(self, connection: str) -> None:
         """Delete a connection that no dataset has, and by which no version is indexed."""

@@ -56,7 +56,9 @@ FIELDS = Fields(
         "Tags": "tags",
         "Tags.all": "tags",
         "Tags.ai": "algorithm_tags",
+        "Tags.any": "tags",
         "Tags.user": "user_tags",
+        "Tags.user-delete-ai-tags": "deleted_tags",  # Within quotes, for its hyphens.
         **{f"meta.{name}": f"meta_{name}" for name in ("format", "mode", "sample_rate", "channels")},
     },
 )

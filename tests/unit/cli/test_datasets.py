@@ -67,6 +67,11 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     ]
     assert "more" in run("dataset", "version", "list", "road").out
     assert "removed" in run("dataset", "diff", "road", "2", "1").out
+    assert run("dataset", "version", "delete", "road", "2").status == 0
+    assert run("dataset", "version", "delete", "road", "2").status == ExitStatus.NOT_FOUND
+    assert run("dataset", "change", "road").status == ExitStatus.INVALID
+    [changed] = run("dataset", "change", "road", "--description", "of roads", "--json").documents()
+    assert (changed["name"], changed["spec"]["description"]) == ("workspaces/default/datasets/road", "of roads")
     assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road", "--force").status == 0
     assert run("dataset", "list").out == "no datasets\n"
@@ -144,6 +149,12 @@ def test_connections_take_their_secrets_from_the_environment(
     assert listed.documents()[0]["secret_names"] == ["access_key_id"]
     assert "hidden" not in listed.out + made.out
     assert "bucket=b" in run("connection", "list").out
+    assert run("connection", "change", "s").status == ExitStatus.INVALID
+    monkeypatch.setenv("NEW_KEY", "concealed")
+    secrets = ("--secret", "access_key_id=NEW_KEY", "--secret", "secret_access_key=NEW_KEY")
+    [changed] = run("connection", "change", "s", *secrets, "--description", "ours", "--json").documents()
+    assert changed["secret_names"] == ["access_key_id", "secret_access_key"]
+    assert (changed["spec"]["description"], changed["spec"]["configs"]) == ("ours", {"bucket": "b"})
     assert run("connection", "delete", "s").status == 0
     for bad in (("--kind", "tape"), ("--kind", "s3", "--config", "bucket"), ("--kind", "s3", "--secret", "a=NOWHERE")):
         assert run("connection", "create", "s", *bad).status == ExitStatus.INVALID

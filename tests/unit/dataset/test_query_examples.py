@@ -106,6 +106,8 @@ EXAMPLES: list[tuple[str, set[str], Options]] = [
     ("HAS Tags", {NIGHT, DAY, RAIN}, Options()),
     ("NOT HAS Tags", {SCAN, NOTES}, Options()),
     ("HAS Tags.ai", {NIGHT, DAY}, Options()),
+    ('Tags.any IN ["rain", "checked"]', {NIGHT, RAIN}, Options()),
+    ('"Tags.user-delete-ai-tags" = "Lane lines"', {NIGHT}, Options()),
     ("NOT HAS Tags.user AND HAS TagUpdateTime", {DAY}, Options()),
     ("HAS meta.format", {NIGHT, DAY}, Options()),
     ('meta.mode = "L"', {DAY}, Options()),
