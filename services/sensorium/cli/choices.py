@@ -12,6 +12,13 @@ class DTypeName(StrEnum):
     BINARY = "binary"
 
 
+class TruncationName(StrEnum):
+    """What happens to what is longer than a model takes (sensorium.model.embedding.Truncation)."""
+
+    END = "end"
+    REFUSE = "refuse"
+
+
 class RoleName(StrEnum):
     """What texts are for (sensorium.model.embedding.EmbedRole)."""
 

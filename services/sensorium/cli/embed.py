@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensorium.cli.choices import DTypeName, RoleName
+from sensorium.cli.choices import DTypeName, RoleName, TruncationName
 from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.progress import progress
 from sensorium.cli.session import Session
-from sensorium.cli.texts import Lines, Texts, contents_given, given_bytes
+from sensorium.cli.texts import Lines, Texts, contents_given, given_bytes, joined
 from sensorium.errors import SensoriumError
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Option(help="The model's id; empty means the mesh's default.")]
 Stored = Annotated[DTypeName, typer.Option("--dtype", help="How components travel.")]
 Role = Annotated[RoleName | None, typer.Option(help="What the texts are for, for models that tell.")]
+Dimension = Annotated[
+    int, typer.Option(min=0, help="A smaller dimension that the model was trained for; 0 for its own.")
+]
+Truncation = Annotated[TruncationName, typer.Option(help="What is longer than the model takes is cut, or refused.")]
+Together = Annotated[
+    bool, typer.Option("--together", help="All that is given becomes one vector, the mean of its parts.")
+]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
 
 
@@ -33,6 +40,9 @@ def embed(
     dtype: Stored = DTypeName.FLOAT32,
     role: Role = None,
     instruction: Instruction = "",
+    dimension: Dimension = 0,
+    truncation: Truncation = TruncationName.END,
+    together: Together = False,
 ) -> None:
     """Turn texts, images and sounds into vectors.
 
@@ -42,19 +52,28 @@ def embed(
 
     [green]sensorium embed --image photo.jpg --audio https://example.com/bell.flac[/]
 
+    [green]sensorium embed "at night" --image photo.jpg --together[/]
+
     [green]echo "a red bicycle" | sensorium embed - --dtype int8 --json[/]
     """
     from sensorium.client.batches import batches
 
     failed = total = 0
     with (
-        contents_given(texts, file, media_given(images, sounds)) as given,
+        contents_given(texts, file, media_given(images, sounds)) as told,
         session.client() as client,
-        progress(session.output, "contents", given.count, prints_results=True) as done,
+        progress(session.output, "contents", 1 if together else told.count, prints_results=True) as done,
     ):
+        given = joined(told) if together else told
         for batch in batches(given.contents, 256, given_bytes):
             embeddings = client.embed(
-                [content for _, content in batch], model=model, dtype=dtype, role=role, instruction=instruction
+                [content for _, content in batch],
+                model=model,
+                dtype=dtype,
+                role=role,
+                instruction=instruction,
+                dimension=dimension,
+                truncation=truncation,
             )
             for (text, _), result in zip(batch, embeddings.results, strict=True):
                 _show(session, text, result)

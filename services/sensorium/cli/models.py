@@ -1,12 +1,15 @@
 """`sensorium model`: which models a mesh serves, and how they are fetched, built and verified."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
+
+if TYPE_CHECKING:
+    from sensorium.model.embedding import Calibration
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="The model's id; empty means the mesh's default.")]
 Built = Annotated[str, typer.Argument(metavar="MODEL", help="Its folder in the model repository.", show_default=False)]
@@ -62,7 +65,8 @@ def show(session: Session, model: Name = "") -> None:
         Group(
             models_table([found]),
             found.description,
-            f"Languages: {', '.join(found.languages)}. Licence: {found.license}.",
+            f"Languages: {', '.join(found.languages)}.",
+            *map(_tagging, found.calibrations),
         ),
     )
 
@@ -144,3 +148,9 @@ def verify(session: Session, model: Built, target: Target = None) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.add_typer(group, name="model", help="List, show, fetch, build and verify embedding models.")
+
+
+def _tagging(fitted: "Calibration") -> str:
+    """Return how a model tags contents of one modality."""
+    known = f"; {len(fitted.tag_intercepts)} tags are known by name" if fitted.tag_intercepts else ""
+    return f"Tags {fitted.modality} from a score of {fitted.threshold:g}{known}."

@@ -1,6 +1,6 @@
 """Results as tables for people."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -101,9 +101,12 @@ def documents_table(documents: "Iterable[Document]") -> "Table":
     return table
 
 
-def models_table(models: "Iterable[ModelInfo]") -> "Table":
-    """Return embedding models with their state, what they take and give, and the licence of their weights."""
-    table = _table("model", "state", "revision", "takes", "dimension", "tokens", "licence")
+def models_table(models: "Sequence[ModelInfo]") -> "Group":
+    """Return embedding models with their state, what they take and give, and their licences below."""
+    from rich.console import Group
+    from rich.text import Text
+
+    table = _table("model", "state", "revision", "takes", "dimension", "tokens")
     for each in models:
         _add(
             table,
@@ -113,9 +116,8 @@ def models_table(models: "Iterable[ModelInfo]") -> "Table":
             ", ".join(each.modalities),
             str(each.dimension),
             str(each.max_token_count),
-            each.license,
         )
-    return table
+    return Group(table, *(Text(f"Licence of {each.name}: {each.license}.") for each in models))
 
 
 def definitions_table(definitions: "Iterable[TagDefinition]") -> "Table":

@@ -11,13 +11,13 @@ import typer
 
 from sensorium.cli import lines
 from sensorium.cli.media import Named
-from sensorium.model.content import Part
+from sensorium.model.content import Content, Part
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="TEXT...", help="The texts; - reads one a line from stdin.")]
 Lines = Annotated[Path | None, typer.Option("--file", exists=True, dir_okay=False, help="A file with one text a line.")]
 
 
-Labelled = tuple[str, str | Part]  # what it is called when it is shown, and what it is
+Labelled = tuple[str, str | Part | Content]  # what it is called when it is shown, and what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,15 @@ def contents_given(texts: list[str] | None, file: Path | None, media: Sequence[N
     with texts_given(texts, file) as given:
         count = None if given.count is None else given.count + len(media)
         yield GivenContents(chain(((text, text) for text in given.texts), media), count)
+
+
+def joined(given: GivenContents) -> GivenContents:
+    """Return one content of all that was given."""
+    from sensorium.client.contents import as_content
+
+    labelled = list(given.contents)
+    parts = tuple(part for _, each in labelled for part in as_content(each).parts)
+    return GivenContents([(" + ".join(label for label, _ in labelled), Content(parts))], 1)
 
 
 def given_bytes(given: Labelled) -> int:

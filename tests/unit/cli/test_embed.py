@@ -46,6 +46,16 @@ def test_options_reach_the_mesh(run: Any, mesh: MemoryMesh) -> None:
     assert (options.dtype, options.role, options.instruction) == ("int8", "query", "Find.")
 
 
+def test_what_is_given_together_becomes_one_vector(run: Any, mesh: MemoryMesh) -> None:
+    [told] = run(
+        "embed", "abc", "def", "--together", "--dimension", "8", "--truncation", "refuse", "--json"
+    ).documents()
+    [request] = mesh.embedder.requests
+    assert told["text"] == "abc + def"
+    assert [part.body for part in request.contents[0].parts] == ["abc", "def"]
+    assert (request.options.dimension, request.options.truncation) == (8, "refuse")
+
+
 def test_nothing_to_embed_or_two_things_are_wrong_usage(run: Any, tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("abc\n")
     assert run("embed").status == 2

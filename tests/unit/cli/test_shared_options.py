@@ -17,6 +17,7 @@ from sensorium.cli.choices import (
     RoleName,
     RoleOfProcess,
     TagGroupName,
+    TruncationName,
 )
 from sensorium.cli.failures import exit_status
 from sensorium.cli.session import Connection
@@ -34,7 +35,7 @@ from sensorium.errors import (
 from sensorium.model.access import KeyRole
 from sensorium.model.dataset_export import ExportFormat, TagGroup
 from sensorium.model.dataset_job import JobState
-from sensorium.model.embedding import EmbedRole, ModelState
+from sensorium.model.embedding import EmbedRole, ModelState, Truncation
 from sensorium.model.vector import DType, Metric
 from sensorium.settings import Role
 
@@ -150,6 +151,7 @@ def test_a_model_is_shown_with_what_it_is_for(run: Any) -> None:
         (TagGroupName, TagGroup),
         (JobStateName, JobState),
         (RoleName, EmbedRole),
+        (TruncationName, Truncation),
         (MetricName, Metric),
         (RoleOfProcess, Role),
         (KeyRoleName, KeyRole),
