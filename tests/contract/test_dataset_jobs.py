@@ -522,6 +522,23 @@ async def test_a_job_outlives_the_deadline_of_the_call_that_started_it(world: Wo
     assert counts(await world.ended(job.name)) == (JobState.SUCCEEDED, 3, 0, 0)
 
 
+async def test_a_dry_run_of_an_import_lists_what_it_would_register(world: World) -> None:
+    for name in ("a.txt", "b.txt", "sub/c.txt", "sub/d.other"):
+        world.write(name, "abc")
+
+    async def planned(work: ImportWork) -> tuple[int, int]:
+        job = await world.ports.jobs.create_job(JobSpec(V1, work), dry_run=True)
+        return job.total_count, job.skipped_count
+
+    assert await planned(ImportWork()) == (3, 0)
+    assert await planned(ImportWork("sub")) == (1, 0)
+    assert await planned(ImportWork(include=("*.other",))) == (1, 0)
+    await world.run(ImportWork())
+    world.write("b.txt", "changed")
+    assert await planned(ImportWork()) == (3, 2)
+    assert (await world.ports.jobs.list_jobs(NAME, 10, "")).items[1:] == ()
+
+
 async def test_a_dry_run_estimates_and_starts_nothing(world: World) -> None:
     await tagged(world)
     planned = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)), dry_run=True)

@@ -218,4 +218,5 @@ def _why(job: "Job") -> str:
 def plan_line(job: "Job") -> str:
     """Return what a job would do."""
     seconds = "" if job.remaining_ms is None else f", about {job.remaining_ms / 1000:,.0f} s"
-    return f"it would work on {counted(job.total_count, 'file')}{seconds}"
+    others = f", {job.skipped_count:,} are as they were" if job.skipped_count else ""
+    return f"it would work on {counted(job.total_count - job.skipped_count, 'file')}{seconds}{others}"

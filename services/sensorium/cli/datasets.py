@@ -108,6 +108,7 @@ def import_(
     include: Annotated[list[str] | None, typer.Option(help="A pattern of paths to take; may be given again.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="A pattern of paths to leave out; again too.")] = None,
     version: Version = 0,
+    dry_run: DryRun = False,
     detach: Detach = False,
 ) -> None:
     """Register new and changed files, and mark vanished ones as deleted.
@@ -117,7 +118,7 @@ def import_(
     from sensorium.model.dataset_job import ImportWork
 
     work = ImportWork(prefix, tuple(include or ()), tuple(exclude or ()))
-    started(session, dataset, work, version, detach=detach)
+    started(session, dataset, work, version, dry_run=dry_run, detach=detach)
 
 
 @group.command()

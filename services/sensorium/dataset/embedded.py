@@ -13,7 +13,7 @@ from sensorium.dataset.dataset_service import DatasetService
 from sensorium.dataset.file_batches import FileBatchService
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
-from sensorium.dataset.jobs.engine import FileWork, JobEngine, Scan
+from sensorium.dataset.jobs.engine import FileWork, JobEngine, Plan, Scan
 from sensorium.dataset.jobs.export_import import ExportImport
 from sensorium.dataset.jobs.export_work import Exporting
 from sensorium.dataset.jobs.exporting import StorageExport
@@ -103,8 +103,9 @@ async def embedded_datasets(
         exporting = Exporting(
             store, StorageExport(store, opened, connections), LogicalExport(store, settings.max_logical_files)
         )
+        importing = FileImport(store, opened)
         scans: dict[str, Scan] = {
-            "import": FileImport(store, opened),
+            "import": importing,
             "export": exporting,
             "import_export": ExportImport(store, connections, settings),
             "reconcile": Reconciling(store, neighbours.searcher, indexing),
@@ -127,7 +128,8 @@ async def embedded_datasets(
             AsyncExitStack() as shared,
             _painters(settings.queue_thumbnails) as painters,
         ):
-            jobs = JobService(store, {**works, "export": exporting}, running, signals, settings)
+            plans: dict[str, Plan] = {**works, "export": exporting}
+            jobs = JobService(store, plans, {"import": importing}, running, signals=signals, limits=settings)
             await jobs.resume_unfinished()
             if place.is_shared:
                 await shared.enter_async_context(_doing(Joining(store, running).follow()))

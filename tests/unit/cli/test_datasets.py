@@ -35,7 +35,9 @@ def job_name(ran: Any) -> str:
 
 
 def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
+    assert "work on 2 files" in run("dataset", "import", "road", "--dry-run").out
     assert "2 of 2" in run("dataset", "import", "road").out
+    assert "work on 0 files" in run("dataset", "import", "road", "--dry-run").out
     assert "work on 2 files" in run("dataset", "tag", "road", "letters", "--dry-run").out
     tagging = run("dataset", "tag", "road", "letters")
     assert "Succeeded" in tagging.out

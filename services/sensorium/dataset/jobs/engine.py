@@ -77,6 +77,22 @@ class Plan(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """How many files a job would find, and how many of them it would leave as they are."""
+
+    total: int
+    unchanged: int
+
+
+class Foreseeing(Protocol):
+    """Work that finds its files by itself, and can look for them without doing anything."""
+
+    async def foreseen(self, job: Planned) -> Foreseen:
+        """Return what the work would find now. Raises what the storage raises, and DeadlineExceeded."""
+        ...
+
+
 class FileWork(Plan, Protocol):
     """Work that looks at each file of a selection by itself."""
 

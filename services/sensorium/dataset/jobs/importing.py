@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from sensorium.dataset import files
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.describing import Described, Describing
+from sensorium.dataset.jobs.engine import Foreseen, Planned
 from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.jobs.known_files import Compared, known_files
 from sensorium.dataset.jobs.version_files import OpenVersion
@@ -65,7 +66,7 @@ class FileImport:
         done = await self._store.write(fenced(job, lambda sql: _begin(sql, job)))
         seen, unchanged = BitMap64(), 0
         describing = Describing(storage, job.id, media=not work.without_media_info)
-        known = await known_files(self._store, job, again=done > 0)
+        known = await known_files(self._store, job.version, job.id if done else "")
 
         async def look(batch: Sequence[ListedFile]) -> tuple[Compared, Described]:
             # A folder in which files are renamed meanwhile may show one twice.
@@ -85,6 +86,18 @@ class FileImport:
         if not work.keep_vanished:
             await self._forget_vanished(job, work, known.unseen(seen), checkpoint)
         await self._store.write(fenced(job, lambda sql: _prepared(sql, job, unchanged)))
+
+    async def foreseen(self, job: Planned) -> Foreseen:
+        """List the files and compare them with the catalog; nothing is read or written."""
+        work = job.work
+        assert isinstance(work, ImportWork)  # noqa: S101  # The service chose by its kind.
+        storage, known = await self._opened(job.version), await known_files(self._store, job.version)
+        total = unchanged = 0
+        async for batch in storage.batches(work.prefix, LISTED):
+            wanted = {each.uri: each for each in batch if _is_wanted(each.path, work)}
+            total += len(wanted)
+            unchanged += known.compared(list(wanted.values())).before
+        return Foreseen(total, unchanged)
 
     async def _register(self, job: Row[Any], found: Described, unchanged: int) -> list[int]:
         """Write down what was found; return the keys of the files, and of known ones that cannot be read any more."""

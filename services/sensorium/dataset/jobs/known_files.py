@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from pyroaring import BitMap64
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from sensorium.dataset.storages.file_store import ListedFile
 from sensorium.dataset.tables import files
@@ -67,10 +67,13 @@ class KnownFiles:
         return list(BitMap64(self._keys.tolist()) - seen)
 
 
-async def known_files(store: Store, job: Row[Any], *, again: bool) -> KnownFiles:
-    """Read what the catalog knows of the version of a job, of which some may be its own when it was begun before."""
+async def known_files(store: Store, version: int, begun: str = "") -> KnownFiles:
+    """Read what the catalog knows of the version in row `version`.
+
+    Some of it may be of the job with the id `begun`, when that goes on; empty for none.
+    """
     marks, keys = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    active = (files.c.version == job.version) & (files.c.status == FileStatus.ACTIVE.value)
+    active = (files.c.version == version) & (files.c.status == FileStatus.ACTIVE.value)
     after = ""
     while True:
         page = select(files.c.uri, files.c.fingerprint, files.c.key).where(active, files.c.uri > after)
@@ -81,8 +84,8 @@ async def known_files(store: Store, job: Row[Any], *, again: bool) -> KnownFiles
         after = rows[-1][0]
         marks.append(np.fromiter((hash((uri, fingerprint)) for uri, fingerprint, _ in rows), np.int64, len(rows)))
         keys.append(np.fromiter((key for _, _, key in rows), np.int64, len(rows)))
-    registered = select(files.c.key).where(active, files.c.import_job == job.id)
-    mine = await store.read(lambda sql: sql.execute(registered).scalars().all()) if again else []
+    registered = select(files.c.key).where(active, files.c.import_job == begun)
+    mine = await store.read(lambda sql: sql.execute(registered).scalars().all()) if begun else []
     every = np.concatenate(marks)
     order = np.argsort(every)
     ordered = np.concatenate(keys)[order]

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, func, select
 from sensorium import context
 from sensorium.dataset.checks import check_length, invalid
 from sensorium.dataset.jobs import job_rows, ledger
-from sensorium.dataset.jobs.engine import Plan, Planned
+from sensorium.dataset.jobs.engine import Foreseeing, Plan, Planned
 from sensorium.dataset.jobs.runner import Runner
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.work_check import check_work
@@ -35,16 +35,25 @@ class JobService:
     Args:
         store: An open catalog.
         plans: What makes work definite, and for estimates, by kind.
+        foreseeing: Estimates the work that finds its files by itself, by kind.
         runner: Steps jobs.
         signals: Tells when a job has changed.
         limits: What requests may hold.
     """
 
     def __init__(
-        self, store: Store, plans: Mapping[str, Plan], runner: Runner, signals: Signals, limits: DatasetSettings
+        self,
+        store: Store,
+        plans: Mapping[str, Plan],
+        foreseeing: Mapping[str, Foreseeing],
+        runner: Runner,
+        *,
+        signals: Signals,
+        limits: DatasetSettings,
     ) -> None:
         self._store = store
         self._plans = plans
+        self._foreseeing = foreseeing
         self._runner = runner
         self._signals = signals
         self._limits = limits
@@ -202,16 +211,19 @@ class JobService:
         """Return the job as it would be: how many files, and how long at the rate of the last one of its kind."""
         version = await self._store.read(lambda sql: job_rows.workable(sql, spec))
         kind = work_to_json(spec.work)["kind"]
-        total = version.file_count
+        planned, total, unchanged = Planned(version.key, spec.version, spec.work, spec.mode), version.file_count, 0
         if kind in self._plans:
-            chosen = await self._plans[kind].chosen(Planned(version.key, spec.version, spec.work, spec.mode))
+            chosen = await self._plans[kind].chosen(planned)
             counted = select(func.count()).select_from(files).where(chosen)
             total = await self._store.read(lambda sql: sql.execute(counted).scalar_one())
+        if kind in self._foreseeing:
+            found = await self._foreseeing[kind].foreseen(planned)
+            total, unchanged = found.total, found.unchanged
         rate = await self._store.read(lambda sql: job_rows.last_rate(sql, kind))
-        left = round(total / rate * 1000) if rate else None
+        left = round((total - unchanged) / rate * 1000) if rate else None
         name = JobName(spec.version.dataset, "planned")
         now = moments.from_micros(moments.now())
-        return Job(name, spec, JobState.PENDING, now, total, rate=rate, remaining_ms=left)
+        return Job(name, spec, JobState.PENDING, now, total, skipped_count=unchanged, rate=rate, remaining_ms=left)
 
 
 def _key(position: str) -> int:
