@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# Whoever forbids compiled Python pays for it at every start of every process, of which the tests have hundreds.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 MODEL ?= all-minilm-l6-v2
 ARGS ?=
@@ -67,9 +70,16 @@ up: model ## Starts the mesh on 127.0.0.1:50051 (gRPC) and :8080 (HTTP)
 # --- Tests and checks -----------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: model ## Runs the unit, contract and end-to-end tests
+test: model ## Runs the unit, contract and end-to-end tests, the last beside the others; with ARGS, what they name
 	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
-	@$(BIN)/pytest $(ARGS)
+	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(MAKE) -j 2 --output-sync=target lane-in-process lane-end-to-end)
+
+# Two lanes, for half of an end-to-end test is waiting. Each tells all at its end.
+lane-in-process:
+	@$(BIN)/pytest tests/unit tests/contract
+
+lane-end-to-end:
+	@$(BIN)/pytest tests/e2e
 
 .PHONY: test-faults
 test-faults: model ## Kills every role, and replaces replicas under load (some minutes; `make test` does the quick ones)

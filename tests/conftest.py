@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from key_ring import Keys, ring_over
+from migrated_once import MigratedOnce
 from postgres_server import PostgresServer, postgres_server
 
 from sensorium.gateway.keys.store import STORE_FILE, KeyStore
+from sensorium.storage import format as storage_format
 
 
 @pytest.fixture
@@ -23,3 +25,11 @@ def keys(tmp_path: Path) -> Iterator[Keys]:
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in = MigratedOnce(storage_format._migrate, tmp_path_factory.mktemp("migrated"))
+        patch.setattr(storage_format, "_migrate", stand_in)
+        yield

@@ -21,7 +21,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshProcess]:
 def starter_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshProcess]:
     """A mesh that serves the starter model beside the default one, and reads the folder `files` beside its own."""
     folder = tmp_path_factory.mktemp("starter")
-    roots = json.dumps([str(ROOT / "samples"), str(folder / "files")])
+    roots = json.dumps([str(ROOT / "samples"), str(ROOT / "build"), str(folder / "files")])
     models = '["all-minilm-l6-v2", "starter-trimodal-v1"]'
     running = MeshProcess.start(folder, SENSORIUM_EMBED__MODELS=models, SENSORIUM_DATASET__ROOTS=roots)
     yield running.wait_serving()

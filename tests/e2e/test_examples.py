@@ -1,4 +1,7 @@
-"""Every example in the README and the guides runs, in order, against a real mesh."""
+"""Every example in the README and the guides runs, in order, against a real mesh.
+
+Those of the README start `sensorium` as a reader does; the hundred of the guides are forks of one process.
+"""
 
 import os
 import re
@@ -9,40 +12,43 @@ from pathlib import Path
 
 import pytest
 from mesh_process import ROOT, MeshProcess
+from warm_cli import warm_cli
 
-NAMES = ("README.md", "docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
-PAGES = [ROOT / name for name in NAMES]
+NAMES = ("docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
+GUIDES = [ROOT / name for name in NAMES]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INSTALLED = Path(sys.executable).parent
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
 
 
-def environment(mesh: MeshProcess) -> dict[str, str]:
-    scripts = Path(sys.executable).parent
+def environment(mesh: MeshProcess, scripts: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(scripts), str(INSTALLED), os.environ["PATH"]]),
         "SENSORIUM_ADDRESS": mesh.grpc_address,
     }
 
 
-@pytest.fixture
-def walked_mesh(tmp_path: Path) -> Iterator[MeshProcess]:
-    """A mesh that serves the starter model beside the default one, as docs/workflow.md asks for."""
-    models = '["all-minilm-l6-v2", "starter-trimodal-v1"]'
-    running = MeshProcess.start(tmp_path, SENSORIUM_EMBED__MODELS=models).wait_serving()
-    yield running
-    assert running.stop() == 0
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with warm_cli(tmp_path_factory.mktemp("cli")) as scripts:
+        yield scripts
 
 
-@pytest.mark.timeout(600)  # A page holds up to twenty commands, each of which starts Python.
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page_run_in_order(page: Path, mesh: MeshProcess) -> None:
-    run_examples(page, mesh)
+@pytest.mark.timeout(600)
+def test_the_examples_of_the_readme_run_in_order(mesh: MeshProcess) -> None:
+    run_examples(ROOT / "README.md", mesh, INSTALLED)
 
 
-@pytest.mark.timeout(1800)  # Forty commands, which a busy machine may take ten seconds to start each.
-def test_the_workflow_runs_step_by_step(walked_mesh: MeshProcess) -> None:
-    shown = run_examples(ROOT / "docs" / "workflow.md", walked_mesh)
+@pytest.mark.timeout(600)  # A page holds up to fifty commands.
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_the_examples_of_a_guide_run_in_order(page: Path, mesh: MeshProcess, warm: Path) -> None:
+    run_examples(page, mesh, warm)
+
+
+@pytest.mark.timeout(1800)  # Fifty commands, which a busy machine may take ten seconds for each.
+def test_the_workflow_runs_step_by_step(starter_mesh: MeshProcess, warm: Path) -> None:
+    shown = run_examples(ROOT / "docs" / "workflow.md", starter_mesh, warm)
     for told in (
         "import  Succeeded  76 of 76",  # what is there
         "import  Succeeded  0 of 76, 76 as they were",
@@ -62,15 +68,15 @@ def test_the_workflow_runs_step_by_step(walked_mesh: MeshProcess) -> None:
         assert told in shown
 
 
-def run_examples(page: Path, mesh: MeshProcess) -> str:
-    """Run the examples of a page in order, and return what they print."""
+def run_examples(page: Path, mesh: MeshProcess, scripts: Path) -> str:
+    """Run the examples of a page in order, with the `sensorium` in `scripts`, and return what they print."""
     blocks, shown = BLOCK.findall(page.read_text()), ""
     assert blocks
     for language, example in blocks:
         script = example.replace("127.0.0.1:50051", mesh.grpc_address).replace("127.0.0.1:8080", mesh.http_address)
         ran = subprocess.run(
             [*INTERPRETERS[language], script],
-            env=environment(mesh),
+            env=environment(mesh, scripts),
             capture_output=True,
             text=True,
             timeout=240,
