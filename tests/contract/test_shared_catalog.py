@@ -13,6 +13,7 @@ from postgres_server import PostgresServer
 from pydantic import SecretStr
 from sqlalchemy import BigInteger, Column, MetaData, Table, create_engine, insert, select, text, update
 
+from sensorium.dataset.bitmaps import library, loading
 from sensorium.dataset.embedded import MIGRATIONS, embedded_datasets
 from sensorium.dataset.jobs import job_lease, job_rows
 from sensorium.dataset.jobs.job_lease import LeaseLost, fenced
@@ -23,6 +24,7 @@ from sensorium.model.dataset_file import FileSelection, TagEdit
 from sensorium.model.dataset_job import ImportWork, IndexWork, Job, JobFileState, JobSpec, JobState, TagWork, Work
 from sensorium.model.document import DocumentView
 from sensorium.model.names import CollectionName, TagDefinitionName
+from sensorium.model.search import TagFilter
 from sensorium.model.tagging import TagDefinitionSpec, TagRequest, TagResponse, TagSpec
 from sensorium.settings import DatasetSettings
 from sensorium.storage import postgres as postgres_module
@@ -176,6 +178,31 @@ async def test_a_role_that_ends_leaves_its_files_to_the_others_at_once(url: str,
     assert left == [(JobFileState.PENDING.value, "")]
     async with role(url, tmp_path, "two") as two:
         assert counts(await two.ended(job)) == (JobState.SUCCEEDED, 1, 0, 0)
+
+
+async def test_each_role_keeps_bitmaps_and_after_a_restart_knows_what_the_others_did(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "LEAST_KEPT", 1)
+    (tmp_path / "data").mkdir()
+    for place in range(FILES):
+        (tmp_path / "data" / f"{place}.txt").write_text(f"a{'b' * (place % 7)}")
+    seen = FileSelection(tags=TagFilter(all=("seen",)))
+
+    async def found(at: Role) -> int:
+        return (await at.ports.files.statistics(V1, seen)).file_count
+
+    async with role(url, tmp_path, "one") as one, role(url, tmp_path, "two") as two:
+        await one.ports.datasets.create_dataset(NAME, in_folder(tmp_path / "data"))
+        await one.ended(await one.begin(ImportWork()))
+        assert await found(one) == await found(two) == 0
+    monkeypatch.setattr(loading, "fill", None)  # From here on everything is read from the files.
+    async with role(url, tmp_path, "one") as one:
+        [file, *_] = (await one.ports.files.list_files(V1, 1, "")).items
+        await one.ports.files.edit_tags(TagEdit(V1, FileSelection((file.name.id,)), ("seen",)))
+        assert await found(one) == 1
+    async with role(url, tmp_path, "one") as one, role(url, tmp_path, "two") as two:
+        assert await found(one) == await found(two) == 1
 
 
 # --- Leases ---------------------------------------------------------------------------------------------------------

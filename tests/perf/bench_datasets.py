@@ -19,8 +19,10 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from sensorium.dataset import datasets, versions
+from sensorium.dataset.bitmaps.keeper import BitmapKeeper
 from sensorium.dataset.bitmaps.library import BitmapLibrary
-from sensorium.dataset.embedded import MIGRATIONS, STORE_FILE
+from sensorium.dataset.bitmaps.shelf import BitmapShelf
+from sensorium.dataset.embedded import BITMAPS, MIGRATIONS, ONLY_WORKER, STORE_FILE
 from sensorium.dataset.file_fields import tokens_of
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
@@ -162,13 +164,23 @@ async def measure(directory: Path, count: int, times: int, *, bitmaps: bool) -> 
             await fill(store, count)
         filled = time.perf_counter()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        service = FileService(store, DatasetSettings(), _closed, FileFinder(BitmapLibrary(count if bitmaps else 0)))
+        shelf = BitmapShelf(directory / BITMAPS, ONLY_WORKER)
+        library = BitmapLibrary(count if bitmaps else 0, shelf)
+        service = FileService(store, DatasetSettings(), _closed, FileFinder(library))
         await service.statistics(NAME, SELECTIONS["tag on 1 %"], FACETS)
         made = time.perf_counter()
+        await BitmapKeeper(store, library, shelf).keep()
+        kept = time.perf_counter()
+        restarted = FileService(store, DatasetSettings(), _closed, FileFinder(BitmapLibrary(count, shelf)))
+        await restarted.statistics(NAME, SELECTIONS["tag on 1 %"], FACETS)
+        again = time.perf_counter()
         return {
             "files": count,
             "fill_seconds": round(filled - started, 1),
             "first_answer_seconds": round(made - filled, 1),
+            "keep_seconds": round(kept - made, 2),
+            "first_answer_after_a_restart_seconds": round(again - kept, 2),
+            "kept_mib": sum(each.stat().st_size for each in (directory / BITMAPS).glob("*")) >> 20,
             "memory_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024,
             "milliseconds": await questions(service, times),
             "facets_after_a_change_ms": await changed(service, times),

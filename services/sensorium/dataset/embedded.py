@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensorium.dataset.bitmaps.keeper import BitmapKeeper
 from sensorium.dataset.bitmaps.library import BitmapLibrary
+from sensorium.dataset.bitmaps.shelf import BitmapShelf
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.dataset_service import DatasetService
 from sensorium.dataset.file_batches import FileBatchService
@@ -50,6 +52,7 @@ STORE_FILE = "dataset.sqlite3"
 JOBS_FILE = "jobs.sqlite3"
 ONLY_WORKER = "dataset"
 THUMBNAILS = "thumbnails"
+BITMAPS = "bitmaps"
 PAINTERS = 2
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -92,7 +95,9 @@ async def embedded_datasets(
     async with store, model_opener(settings) as models:
         connections, signals = ConnectionService(store, vault, models, settings), Signals()
         sources = ModelSources(connections, models, neighbours)
-        finder = FileFinder(BitmapLibrary(settings.max_bitmap_files))
+        shelf = BitmapShelf(data_dir / BITMAPS, place.executor.name, settings.min_free_bytes)
+        library = BitmapLibrary(settings.max_bitmap_files, shelf)
+        finder = FileFinder(library)
         opened = opener(store, connections)
         indexing = Indexing(store, opened, neighbours.searcher, sources, connections)
         works: dict[str, FileWork] = {
@@ -125,6 +130,7 @@ async def embedded_datasets(
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),
             VersionCopies(store, signals, settings.lease_seconds if place.is_shared else 0) as copies,
+            BitmapKeeper(store, library, shelf),
             AsyncExitStack() as shared,
             _painters(settings.queue_thumbnails) as painters,
         ):

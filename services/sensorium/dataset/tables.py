@@ -252,3 +252,15 @@ outbox = Table(
     Column("file_id", String, nullable=False),
     sqlite_autoincrement=True,
 )
+
+# The file in which each process keeps the bitmaps of a version. A file without its row here counts for nothing: the row
+# says what the file must be, and that this catalog has come to the change number that the bitmaps have followed to.
+bitmap_files = Table(
+    "bitmap_files",
+    metadata,
+    Column("version", Int64, ForeignKey("versions.key", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("worker", IdText, primary_key=True),
+    Column("format", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("change", Int64, nullable=False),
+)

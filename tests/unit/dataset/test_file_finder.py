@@ -1,51 +1,35 @@
 """Files are found and counted by bitmaps as SQL and plain Python find them, whatever changes in between."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from catalog_files import FACETS, NAME, ORDERS, STEPS, Process, check, file, take
 from filter_samples import filters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, create_engine, func, select
+from sqlalchemy import Engine, create_engine, func, select
 
-from sensorium.dataset import file_facets, file_finder, tags, versions
+from sensorium.dataset import file_finder, versions
 from sensorium.dataset import files as catalog
 from sensorium.dataset.bitmaps import library as library_module
 from sensorium.dataset.bitmaps import loading, uri_blocks
 from sensorium.dataset.bitmaps.library import BitmapLibrary
+from sensorium.dataset.bitmaps.shelf import BitmapShelf
 from sensorium.dataset.datasets import create
-from sensorium.dataset.file_fields import FIELDS, tokens_of
+from sensorium.dataset.file_fields import FIELDS
 from sensorium.dataset.file_finder import FileFinder
-from sensorium.dataset.file_order import FilePlace, Span, behind, ordered, place_of
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import files, metadata
 from sensorium.filters.parser import parse
 from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.dataset import DatasetSpec
-from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileOrder, FileSelection, SortBy, StatusFilter
-from sensorium.model.dataset_names import DatasetName, VersionName
-from sensorium.model.search import FacetRequest
-
-NAME = VersionName(DatasetName("default", "road"), 1)
-FACETS = tuple(FacetRequest(field) for field in ("file_dir", "file_type", "tags", "algorithm_tags", "user_tags"))
-ORDERS = tuple(FileOrder(by, descending) for by in SortBy for descending in (False, True))
-TAGS = ("day", "night", "rain", "red car")
-
-
-def file(number: int, *, size: int = 0, moment: int = 0) -> dict[str, Any]:
-    """Return the row of a file as an import writes it."""
-    folder = f"road/{number % 3}"
-    return {
-        "id": f"f{number}", "uri": f"file:///{number * 7919 % 1000:04}-{number}", "file_name": f"{number}.jpg",
-        "file_dir": folder, "file_type": ("image", "audio")[number % 2], "content_type": "image/jpeg",
-        "size_bytes": size, "fingerprint": "x", "file_create_time": moment or None, "file_update_time": moment,
-        "tag_update_time": None, "width": number % 5, "height": 3, "duration_ms": 0,
-        "attributes": {"format": "JPEG"} if number % 4 else {}, "tokens": dict(tokens_of(f"{number}.jpg", folder, [])),
-        "status": "ACTIVE", "import_job": "", "create_time": 0, "update_time": 0,
-    }  # fmt: skip
+from sensorium.model.dataset_file import EVERY_FILE, FileOrder, FileSelection, StatusFilter
+from sensorium.model.dataset_names import VersionName
 
 
 @pytest.fixture(autouse=True)
@@ -66,76 +50,30 @@ def engine() -> Iterator[Engine]:
     engine.dispose()
 
 
-def given_tags(*given: str) -> Any:
-    return lambda row: ([*dict.fromkeys(given)], row.user_tags, row.deleted_tags)
-
-
-def expected_page(sql: Connection, chosen: Chosen, span: Span) -> list[int]:
-    version = versions.row_of(sql, NAME).key
-    wanted = select(files.c.key).where(chosen.of(version), behind(span)).order_by(*ordered(span.order))
-    return list(sql.execute(wanted.limit(span.limit)).scalars())
-
-
-def check(sql: Connection, finder: FileFinder, chosen: Chosen, orders: Sequence[FileOrder] = (BY_URI,)) -> None:
-    """Compare all that the finder says with what SQL says."""
-    row = versions.row_of(sql, NAME)
-    assert finder.statistics(sql, row, chosen, FACETS) == file_facets.statistics(
-        sql, row, chosen, file_facets.check(FACETS), FACETS
-    )
-    for order in orders:
-        place: FilePlace | None = None
-        for _ in range(2):
-            span = Span(order, place, 7)
-            found = finder.page(sql, row, chosen, span)
-            assert [each.key for each in found] == expected_page(sql, chosen, span)
-            if not found:
-                break
-            place = place_of(found[-1], order)
-
-
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("add"), st.integers(0, 120), st.integers(0, 3), st.integers(0, 3)),
-        st.tuples(st.just("tag"), st.integers(0, 120), st.sampled_from(TAGS), st.sampled_from(TAGS)),
-        st.tuples(st.just("delete"), st.integers(0, 120), st.just(0), st.just(0)),
-    ),
-    min_size=1,
-    max_size=4,
-)  # fmt: skip
-
-
-def take(sql: Connection, step: tuple[Any, ...]) -> None:
-    kind, number, one, other = step
-    version = versions.row_of(sql, NAME).key
-    some = select(files.c.key).where(files.c.version == version, files.c.key % 7 == number % 7)
-    match kind:
-        case "add":
-            catalog.register(sql, version, [file(number + at, size=one, moment=other) for at in range(60)])
-        case "tag":
-            tags.rewrite(sql, version, sql.execute(some).scalars().all(), given_tags(one, other))
-        case _:
-            catalog.mark_deleted(sql, version, sql.execute(some).scalars().all())
-
-
 @settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, part=filters(FIELDS), status=st.sampled_from(StatusFilter), order=st.sampled_from(ORDERS))
-def test_bitmaps_answer_as_sql_does_after_every_change(
+def test_bitmaps_answer_as_sql_does_after_changes_restarts_and_restores(
     steps: list[tuple[Any, ...]], part: Filter, status: StatusFilter, order: FileOrder
 ) -> None:
     engine = create_engine("sqlite://")
     metadata.create_all(engine)
-    finder = FileFinder(BitmapLibrary(10_000))
     with ExitStack() as resources, engine.begin() as sql:
         resources.callback(engine.dispose)
+        process = Process(Path(resources.enter_context(TemporaryDirectory())))
         create(sql, NAME.dataset, DatasetSpec())
         for step in steps:
-            take(sql, step)
+            take(sql, step, process)
             for each in (parse("tags HAS 'day' AND file_name != '3.jpg'", FIELDS), part):
-                check(sql, finder, Chosen(FileSelection(filter="…", status=status), each), [order])
+                check(sql, process.finder, Chosen(FileSelection(filter="…", status=status), each), [order])
 
 
-def test_pages_walk_over_many_blocks_in_every_order(engine: Engine) -> None:
-    finder = FileFinder(BitmapLibrary(10_000))
+@pytest.fixture
+def shelf(tmp_path: Path) -> BitmapShelf:
+    return BitmapShelf(tmp_path / "bitmaps", "one")
+
+
+def test_pages_walk_over_many_blocks_in_every_order(engine: Engine, shelf: BitmapShelf) -> None:
+    finder = FileFinder(BitmapLibrary(10_000, shelf))
     with engine.begin() as sql:
         version = versions.row_of(sql, NAME).key
         catalog.register(sql, version, [file(number, size=number % 50, moment=number % 3) for number in range(900)])
@@ -147,16 +85,16 @@ def test_pages_walk_over_many_blocks_in_every_order(engine: Engine) -> None:
             check(sql, finder, Chosen(FileSelection(filter="…"), parse(text, FIELDS)))
 
 
-def test_ids_are_left_to_the_catalog(engine: Engine) -> None:
-    finder = FileFinder(BitmapLibrary(10_000))
+def test_ids_are_left_to_the_catalog(engine: Engine, shelf: BitmapShelf) -> None:
+    finder = FileFinder(BitmapLibrary(10_000, shelf))
     with engine.begin() as sql:
         catalog.register(sql, versions.row_of(sql, NAME).key, [file(number) for number in range(9)])
         check(sql, finder, Chosen(FileSelection(ids=("f1", "f4")), EVERYTHING))
 
 
 @pytest.mark.parametrize("most", [0, 5])
-def test_versions_that_are_too_large_are_left_to_the_catalog(engine: Engine, most: int) -> None:
-    library = BitmapLibrary(most)
+def test_versions_that_are_too_large_are_left_to_the_catalog(engine: Engine, shelf: BitmapShelf, most: int) -> None:
+    library = BitmapLibrary(most, shelf)
     with engine.begin() as sql:
         catalog.register(sql, versions.row_of(sql, NAME).key, [file(number) for number in range(9)])
         check(sql, FileFinder(library), Chosen(FileSelection(filter="…"), parse("size_bytes < 3", FIELDS)))
@@ -164,8 +102,8 @@ def test_versions_that_are_too_large_are_left_to_the_catalog(engine: Engine, mos
             assert bitmaps is None
 
 
-def test_the_bitmaps_that_were_used_longest_ago_go_first(engine: Engine) -> None:
-    library = BitmapLibrary(10)
+def test_the_bitmaps_that_were_used_longest_ago_go_first(engine: Engine, shelf: BitmapShelf) -> None:
+    library = BitmapLibrary(10, shelf)
     names = [NAME, VersionName(replace(NAME.dataset, id="other"), 1)]
     with engine.begin() as sql:
         create(sql, names[1].dataset, DatasetSpec())
@@ -182,8 +120,8 @@ def test_the_bitmaps_that_were_used_longest_ago_go_first(engine: Engine) -> None
         assert not library._kept
 
 
-def test_who_asks_while_bitmaps_are_made_is_not_kept_waiting(engine: Engine) -> None:
-    library = BitmapLibrary(100)
+def test_who_asks_while_bitmaps_are_made_is_not_kept_waiting(engine: Engine, shelf: BitmapShelf) -> None:
+    library = BitmapLibrary(100, shelf)
     with engine.begin() as sql:
         row = versions.row_of(sql, NAME)
         kept = library._kept_of(row)
@@ -193,8 +131,10 @@ def test_who_asks_while_bitmaps_are_made_is_not_kept_waiting(engine: Engine) -> 
             assert bitmaps is not None
 
 
-def test_bitmaps_that_could_not_follow_are_made_anew(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    library = BitmapLibrary(100)
+def test_bitmaps_that_could_not_follow_are_made_anew(
+    engine: Engine, shelf: BitmapShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = BitmapLibrary(100, shelf)
     finder = FileFinder(library)
     with engine.begin() as sql:
         version = versions.row_of(sql, NAME).key

@@ -28,6 +28,10 @@ class GrownArray(Generic[T]):
         """All values. The array stays as it is when the column grows, and changes when a value does."""
         return self._values[: self._size]
 
+    def replace(self, values: NDArray[T]) -> None:
+        """Set all values."""
+        self._values, self._size = values, len(values)
+
     def put(self, positions: NDArray[np.integer], values: NDArray[T]) -> None:
         """Set the values at some positions; what is new must leave no gap."""
         end = max(self._size, int(positions.max()) + 1) if len(positions) else self._size

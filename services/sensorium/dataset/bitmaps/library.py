@@ -5,6 +5,7 @@ that it changes with the version's next change number, and an answer first takes
 """
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from sensorium.dataset.bitmaps import loading
+from sensorium.dataset.bitmaps.arrays import Arrays
+from sensorium.dataset.bitmaps.shelf import BitmapShelf
 from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
 from sensorium.dataset.tables import versions
 
 # More changes than this are not waited for by others, who ask the catalog meanwhile.
 MOST_CHANGES = 20_000
+# Smaller versions are read again in no time.
+LEAST_KEPT = 10_000
+# Bitmaps are kept again when so much of their files has changed, but not more often than this.
+KEPT_SHARE = 0.02
+KEPT_SECONDS = 60.0
 
 
 class KeptBitmaps:
@@ -27,13 +35,23 @@ class KeptBitmaps:
         lock: Held by whoever uses or changes them.
         ready: Whether they can be used, or brought up to date in little time.
         change: The change number that they have followed to.
+        bitmaps: None when they are to be made.
+        unkept: How many files they have taken in since they were last copied to be kept.
+        kept_until: When they may be kept again, on `time.monotonic`'s clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, ready: bool) -> None:
         self.lock = threading.Lock()
-        self.ready = False
+        self.ready = ready
         self.change = 0
-        self.bitmaps = VersionBitmaps()
+        self.bitmaps: VersionBitmaps | None = None
+        self.unkept = 0
+        self.kept_until = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many files they know."""
+        return len(self.bitmaps) if self.bitmaps else 0
 
 
 class BitmapLibrary:
@@ -41,10 +59,12 @@ class BitmapLibrary:
 
     Args:
         most_files: How many files the bitmaps may know, of all versions together; 0 keeps none.
+        shelf: Where bitmaps are found that were made before.
     """
 
-    def __init__(self, most_files: int) -> None:
+    def __init__(self, most_files: int, shelf: BitmapShelf) -> None:
         self._most_files = most_files
+        self._shelf = shelf
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, KeptBitmaps] = OrderedDict()
 
@@ -59,8 +79,7 @@ class BitmapLibrary:
             yield None
             return
         try:
-            self._follow(sql, version.key, kept)
-            yield kept.bitmaps
+            yield self._followed(sql, version.key, kept)
         finally:
             kept.lock.release()
 
@@ -68,30 +87,68 @@ class BitmapLibrary:
         """Let go of the bitmaps of the version in row `version`."""
         with self._lock:
             self._kept.pop(version, None)
+        self._shelf.forget(version)
+
+    def worth_keeping(self) -> list[int]:
+        """Return the rows of the versions whose bitmaps should be kept again."""
+        with self._lock:
+            kept, now = dict(self._kept), time.monotonic()
+        large = {version: each for version, each in kept.items() if each.size >= LEAST_KEPT and now >= each.kept_until}
+        return [version for version, each in large.items() if each.unkept >= KEPT_SHARE * each.size]
+
+    def copied(self, version: int) -> tuple[Arrays, int] | None:
+        """Return what the bitmaps of a version know, and the change number that they have followed to.
+
+        None when there are none any more.
+        """
+        with self._lock:
+            kept = self._kept.get(version)
+        if kept is None:
+            return None
+        with kept.lock:
+            if kept.bitmaps is None:
+                return None
+            kept.unkept, kept.kept_until = 0, time.monotonic() + KEPT_SECONDS
+            return kept.bitmaps.arrays(), kept.change
 
     def _kept_of(self, version: Row[Any]) -> KeptBitmaps:
         with self._lock:
-            kept = self._kept.setdefault(version.key, KeptBitmaps())
+            kept = self._kept.get(version.key)
+            if kept is None:
+                kept = self._kept[version.key] = KeptBitmaps(ready=self._shelf.has(version.key))
             self._kept.move_to_end(version.key)
-            total = version.file_count + sum(len(each.bitmaps) for each in self._kept.values() if each is not kept)
+            total = version.file_count + sum(each.size for each in self._kept.values() if each is not kept)
             while total > self._most_files and len(self._kept) > 1:
                 _, oldest = self._kept.popitem(last=False)
-                total -= len(oldest.bitmaps)
+                total -= oldest.size
             return kept
 
-    def _follow(self, sql: Connection, version: int, kept: KeptBitmaps) -> None:
+    def _followed(self, sql: Connection, version: int, kept: KeptBitmaps) -> VersionBitmaps:
         """Bring bitmaps up to date. They may be ahead of the snapshot already, never behind it."""
         now = sql.execute(select(versions.c.changes).where(versions.c.key == version)).scalar_one()
-        if kept.ready and now <= kept.change:
-            return
+        if kept.bitmaps is not None and now <= kept.change:
+            return kept.bitmaps
+        bitmaps, kept.bitmaps = kept.bitmaps, None  # They may be changed in part when this fails.
         try:
-            kept.ready = kept.ready and loading.changes(sql, version, kept.change, MOST_CHANGES) < MOST_CHANGES
-            if kept.ready:
-                loading.follow(sql, version, kept.bitmaps, kept.change)
-            else:
-                kept.bitmaps = VersionBitmaps()
-                loading.fill(sql, version, kept.bitmaps)
+            bitmaps = self._made(sql, version, kept, bitmaps)
         except BaseException:
-            kept.ready = False  # They may be changed in part.
+            kept.ready = False
             raise
-        kept.change, kept.ready = now, True
+        kept.bitmaps, kept.change, kept.ready = bitmaps, now, True
+        return bitmaps
+
+    def _made(self, sql: Connection, version: int, kept: KeptBitmaps, bitmaps: VersionBitmaps | None) -> VersionBitmaps:
+        if bitmaps is None and (found := self._shelf.take(sql, version)):
+            bitmaps, kept.change = found
+        if bitmaps is not None:
+            changed = loading.changed(sql, version, kept.change)
+            kept.ready = len(changed) < MOST_CHANGES
+            if len(changed) <= len(bitmaps):
+                loading.follow(sql, version, bitmaps, changed)
+                kept.unkept += len(changed)
+                return bitmaps
+        kept.ready = False
+        bitmaps = VersionBitmaps()
+        loading.fill(sql, version, bitmaps)
+        kept.unkept = len(bitmaps)
+        return bitmaps

@@ -15,6 +15,8 @@ from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS, FileColumns
 from sensorium.dataset.tables import files
 
 CHUNK = 10_000
+# So many files are named in one statement.
+NAMED = 5_000
 _KNOWN_LISTS = 100_000
 
 
@@ -31,17 +33,18 @@ def fill(sql: Connection, version: int, bitmaps: VersionBitmaps) -> None:
     divide(sql, version, bitmaps)
 
 
-def follow(sql: Connection, version: int, bitmaps: VersionBitmaps, after: int) -> None:
-    """Take in what changed in the version since its change number `after`."""
-    changed = (files.c.version == version) & (files.c.change > after)
-    bitmaps.put(_read(sql, changed, _Lists()))
+def changed(sql: Connection, version: int, after: int) -> NDArray[np.int64]:
+    """Return the keys of the files that changed in the version since its change number `after`, rising."""
+    found = sql.execute(select(files.c.key).where(files.c.version == version, files.c.change > after))
+    return np.sort(np.fromiter((row[0] for row in found.yield_per(CHUNK)), np.int64))
+
+
+def follow(sql: Connection, version: int, bitmaps: VersionBitmaps, keys: NDArray[np.int64]) -> None:
+    """Take in files that changed in the version, or are new, by rising keys."""
+    lists = _Lists()
+    for start in range(0, len(keys), NAMED):
+        bitmaps.put(_read(sql, files.c.key.in_(keys[start : start + NAMED].tolist()), lists))
     divide(sql, version, bitmaps)
-
-
-def changes(sql: Connection, version: int, after: int, most: int) -> int:
-    """Return how many files changed since the change number `after`, counted no further than `most`."""
-    changed = select(files.c.key).where(files.c.version == version, files.c.change > after)
-    return len(sql.execute(changed.limit(most)).all())
 
 
 def divide(sql: Connection, version: int, bitmaps: VersionBitmaps) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from sensorium.dataset.bitmaps.arrays import Arrays
 from sensorium.dataset.bitmaps.grown_array import GrownArray
 from sensorium.dataset.bitmaps.positions import Positions, bitmap_where
 from sensorium.filters.python import COMPARE
@@ -33,6 +34,15 @@ class NumberColumn:
         self._lacking = self._lacking or None in values
         numbers = (NOTHING if each is None else each for each in values)
         self._files.put(positions, np.fromiter(numbers, np.int64, len(values)))
+
+    def arrays(self) -> Arrays:
+        """Return a copy of all that it knows."""
+        return {"numbers": self._files.values.copy()}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Know what was copied."""
+        self._files.replace(arrays["numbers"])
+        self._lacking = bool((self._files.values == NOTHING).any())
 
     def holding(self, term: Term) -> BitMap:
         """Return the positions of the files that satisfy a term of this field."""

@@ -6,6 +6,7 @@ from itertools import chain
 import numpy as np
 from pyroaring import BitMap
 
+from sensorium.dataset.bitmaps.arrays import Arrays, listed, written
 from sensorium.dataset.bitmaps.positions import Positions, bitmap_of
 from sensorium.filters.fields import Field
 from sensorium.filters.python import holds
@@ -42,6 +43,24 @@ class TagColumn:
         for text, some in zip(codes, np.split(files[order], borders), strict=True):
             files_with = self._files.setdefault(text, BitMap())
             files_with |= bitmap_of(some)
+
+    def arrays(self) -> Arrays:
+        """Return a copy of all that it knows."""
+        bitmaps = [files.serialize() for files in self._files.values()]
+        return {
+            "texts": written(list(self._files)),
+            "lengths": np.fromiter(map(len, bitmaps), np.int64, len(bitmaps)),
+            "bitmaps": np.frombuffer(b"".join(bitmaps), np.uint8),
+        }
+
+    def restore(self, arrays: Arrays) -> None:
+        """Know what was copied."""
+        bitmaps, ends = arrays["bitmaps"].tobytes(), np.cumsum(arrays["lengths"])
+        places = zip(ends - arrays["lengths"], ends, strict=True)
+        self._files = {
+            text: BitMap.deserialize(bitmaps[start:end])
+            for text, (start, end) in zip(listed(arrays["texts"]), places, strict=True)
+        }
 
     def holding(self, term: Term) -> BitMap:
         """Return the positions of the files that satisfy a term of this field."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from sensorium.dataset.bitmaps.arrays import Arrays, listed, written
 from sensorium.dataset.bitmaps.grown_array import GrownArray
 from sensorium.dataset.bitmaps.positions import Positions, bitmap_where
 from sensorium.filters.fields import Field
@@ -43,6 +44,16 @@ class TextColumn:
         """Set the values of some files."""
         codes = np.fromiter(map(self._codes.__getitem__, values), np.int32, len(values))
         self._files.put(positions, codes)
+
+    def arrays(self) -> Arrays:
+        """Return a copy of all that it knows."""
+        return {"codes": self._files.values.copy(), "values": written(list(self._codes))}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Know what was copied."""
+        self._files.replace(arrays["codes"])
+        self._codes = _Codes({value: code for code, value in enumerate(listed(arrays["values"]))})
+        self._remembered.clear()
 
     def holding(self, term: Term) -> BitMap:
         """Return the positions of the files that satisfy a term of this field."""

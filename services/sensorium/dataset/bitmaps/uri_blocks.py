@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.dataset.bitmaps.arrays import Arrays, listed, written
 from sensorium.dataset.bitmaps.grown_array import GrownArray
 from sensorium.dataset.bitmaps.positions import Positions
 
@@ -34,6 +35,15 @@ class UriBlocks:
         """Put new files into their blocks."""
         blocks = [self._block(uri) for uri in uris]
         self._files.put(positions, np.array(blocks, np.int32))
+
+    def arrays(self) -> Arrays:
+        """Return a copy of all that it knows."""
+        return {"blocks": self._files.values.copy(), "starts": written(self._starts)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Know what was copied."""
+        self._files.replace(arrays["blocks"])
+        self._starts = listed(arrays["starts"])
 
     def crowded(self) -> list[Stretch]:
         """Return the blocks that have become too large, last block first."""

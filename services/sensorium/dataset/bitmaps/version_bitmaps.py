@@ -1,6 +1,6 @@
 """What is known of the files of one version by their positions: columns, bitmaps and an order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from sensorium.dataset.bitmaps.arrays import Arrays, Restorable
 from sensorium.dataset.bitmaps.grown_array import GrownArray
 from sensorium.dataset.bitmaps.number_column import NumberColumn
 from sensorium.dataset.bitmaps.positions import Positions, bitmap_of, positions_in
@@ -74,6 +75,19 @@ class VersionBitmaps:
         for key, values in files.columns.items():
             self._put(key, positions, bitmap_of(positions[~fresh]), values)
 
+    def arrays(self) -> Arrays:
+        """Return a copy of all that they know; the names of arrays are paths."""
+        parts = {f"{at}/{name}": each for at, part in self._parts() for name, each in part.arrays().items()}
+        active = np.frombuffer(self._active.serialize(), np.uint8)
+        return {"keys": self._keys.values.copy(), "active": active, **parts}
+
+    def restore(self, arrays: Arrays) -> None:
+        """Know what was copied."""
+        self._keys.replace(arrays["keys"])
+        self._active = BitMap.deserialize(arrays["active"].tobytes())
+        for at, part in self._parts():
+            part.restore({name.removeprefix(f"{at}/"): each for name, each in arrays.items()})
+
     def everything(self) -> BitMap:
         """Return the positions of all files, active or not."""
         return BitMap(range(len(self)))
@@ -111,6 +125,12 @@ class VersionBitmaps:
         """Return the positions of files by their keys; keys of none are left out."""
         wanted = np.sort(np.array(keys, np.int64))
         return bitmap_of(np.searchsorted(self.keys, wanted[np.isin(wanted, self.keys)]))
+
+    def _parts(self) -> Iterator[tuple[str, Restorable]]:
+        yield "blocks", self.blocks
+        for kind, columns in (("texts", self._texts), ("tags", self._tags), ("numbers", self.numbers)):
+            for key, column in columns.items():
+                yield f"{kind}/{key}", column
 
     def _put(self, key: str, positions: Positions, known: BitMap, values: Sequence[Any]) -> None:
         if key in self._tags:
