@@ -14,14 +14,14 @@ from sensorium.dataset import file_facets
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.bitmaps.page_plan import Keys, page_plan
 from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
-from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
+from sensorium.dataset.bitmaps.version_bitmaps import WORDS, VersionBitmaps
 from sensorium.dataset.file_fields import FileColumns
 from sensorium.dataset.file_order import Span, behind, ordered
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import files
-from sensorium.filters.bitmaps import divided, matching
+from sensorium.filters.bitmaps import divided, matching, parts_of
 from sensorium.filters.sql import condition
-from sensorium.filters.tree import EVERYTHING
+from sensorium.filters.tree import EVERYTHING, Comparison, Filter, Match, Operator
 from sensorium.model.dataset_file import EVERY_FILE, FileStatistics, SortBy
 from sensorium.model.search import FacetRequest
 
@@ -97,6 +97,8 @@ class FileFinder:
             positions = bitmaps.with_status(chosen.selection.status)
             if answered != EVERYTHING:
                 positions &= matching(answered, bitmaps)
+            for words in _words_in(rest):
+                positions &= bitmaps.holding(words)
             return Found(positions, bitmaps.keys, None if rest == EVERYTHING else condition(rest, FileColumns()))
 
     def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> Iterator[Keys] | None:
@@ -105,6 +107,16 @@ class FileFinder:
         wide = span if found.rest is None else replace(span, limit=max(span.limit, _AT_ONCE))
         with self._library.lent(sql, version) as bitmaps:
             return None if bitmaps is None else page_plan(bitmaps, positions, wide)
+
+
+def _words_in(rest: Filter) -> list[Match]:
+    """Return terms that bitmaps answer, and that hold wherever the rest does: a name has its own words."""
+    found = []
+    for part in parts_of(rest):
+        match part:
+            case Comparison(field, Operator.EQUAL, str(name)) if field.key in WORDS:
+                found.append(Match(field, name))
+    return found
 
 
 def _listed(sql: Connection, groups: Iterable[Keys], span: Span, rest: ColumnElement[bool] | None) -> Iterator[int]:

@@ -4,8 +4,7 @@ from typing import Protocol
 
 from pyroaring import BitMap
 
-from sensorium.filters.fields import Field
-from sensorium.filters.tree import EVERYTHING, All, AnyOf, Filter, Negation, Term, fields_in
+from sensorium.filters.tree import EVERYTHING, All, AnyOf, Filter, Negation, Term, terms_in
 
 
 class Bitmaps(Protocol):
@@ -15,24 +14,33 @@ class Bitmaps(Protocol):
         """Return the positions of all records."""
         ...
 
-    def covers(self, field: Field) -> bool:
-        """Return whether terms of `field` can be answered."""
+    def covers(self, term: Term) -> bool:
+        """Return whether a term can be answered."""
         ...
 
     def holding(self, term: Term) -> BitMap:
-        """Return the positions of the records that satisfy a term of a covered field."""
+        """Return the positions of the records that satisfy a term that is covered."""
         ...
+
+
+def parts_of(part: Filter) -> tuple[Filter, ...]:
+    """Return the filters that must all hold for `part` to hold."""
+    match part:
+        case All(parts):
+            return parts
+        case _:
+            return (part,)
 
 
 def divided(part: Filter, bitmaps: Bitmaps) -> tuple[Filter, Filter]:
     """Return a filter as two that must both hold: one that the bitmaps answer, and the rest."""
-    parts = part.parts if isinstance(part, All) else (part,)
-    answered = tuple(each for each in parts if all(map(bitmaps.covers, fields_in(each))))
+    parts = parts_of(part)
+    answered = tuple(each for each in parts if all(map(bitmaps.covers, terms_in(each))))
     return _all(answered), _all(tuple(each for each in parts if each not in answered))
 
 
 def matching(part: Filter, bitmaps: Bitmaps) -> BitMap:
-    """Return the positions of the records that satisfy a filter whose fields are all covered."""
+    """Return the positions of the records that satisfy a filter whose terms are all covered."""
     match part:
         case All(parts):
             found = bitmaps.everything()

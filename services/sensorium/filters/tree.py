@@ -90,13 +90,18 @@ Filter = All | AnyOf | Negation | Term
 EVERYTHING = All()
 
 
-def fields_in(part: Filter) -> Iterator[Field]:
-    """Yield the fields that a filter names, each as often as it stands there."""
+def terms_in(part: Filter) -> Iterator[Term]:
+    """Yield the terms of a filter, each as often as it stands there."""
     match part:
         case All(parts) | AnyOf(parts):
             for each in parts:
-                yield from fields_in(each)
+                yield from terms_in(each)
         case Negation(inner):
-            yield from fields_in(inner)
+            yield from terms_in(inner)
         case _:
-            yield part.field
+            yield part
+
+
+def fields_in(part: Filter) -> Iterator[Field]:
+    """Yield the fields that a filter names, each as often as it stands there."""
+    return (each.field for each in terms_in(part))

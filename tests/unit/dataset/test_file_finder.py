@@ -50,6 +50,13 @@ def engine() -> Iterator[Engine]:
     engine.dispose()
 
 
+NAMED = (
+    "tags HAS 'day' AND file_name != '3.jpg'",
+    "file_name = '7.jpg' AND file_type = 'audio'",
+    "file_name : 'jpg' AND NOT file_name : '1 jpg'",
+)
+
+
 @settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
 @given(steps=STEPS, part=filters(FIELDS), status=st.sampled_from(StatusFilter), order=st.sampled_from(ORDERS))
 def test_bitmaps_answer_as_sql_does_after_changes_restarts_and_restores(
@@ -63,7 +70,7 @@ def test_bitmaps_answer_as_sql_does_after_changes_restarts_and_restores(
         create(sql, NAME.dataset, DatasetSpec())
         for step in steps:
             take(sql, step, process)
-            for each in (parse("tags HAS 'day' AND file_name != '3.jpg'", FIELDS), part):
+            for each in (*(parse(text, FIELDS) for text in NAMED), part):
                 check(sql, process.finder, Chosen(FileSelection(filter="…", status=status), each), [order])
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, String, cast, select
+from sqlalchemy import ColumnElement, Connection, String, cast, func, select
 
 from sensorium.dataset.bitmaps.uri_blocks import SIZE, Stretch
-from sensorium.dataset.bitmaps.version_bitmaps import NUMBERS, TEXTS, FileValues, VersionBitmaps
+from sensorium.dataset.bitmaps.version_bitmaps import NUMBERS, TEXTS, WORDS, FileValues, VersionBitmaps
 from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS, FileColumns
 from sensorium.dataset.tables import files
 
@@ -68,11 +68,15 @@ def within_stretch(version: int, stretch: Stretch) -> ColumnElement[bool]:
 
 def _read(sql: Connection, chosen: ColumnElement[bool], lists: "_Lists") -> FileValues:
     by_key, columns = {field.key: field for field in FIELDS}, FileColumns()
-    names = (*TEXTS, *NUMBERS, *TAG_FIELDS)
-    scalars = [columns.scalar(by_key[key]).label(f"c{at}") for at, key in enumerate((*TEXTS, *NUMBERS))]
+    names = (*TEXTS, *NUMBERS, *WORDS, *TAG_FIELDS)
+    scalars = [
+        *(columns.scalar(by_key[key]) for key in (*TEXTS, *NUMBERS)),
+        *(func.coalesce(columns.tokens(by_key[key]), "") for key in WORDS),
+    ]
+    labelled = [each.label(f"c{at}") for at, each in enumerate(scalars)]
     # As they are written: few lists differ, and each is read once.
     texts = [cast(files.c[key], String).label(key) for key in TAG_FIELDS]
-    wanted = select(files.c.key, files.c.uri, files.c.status, *scalars, *texts).where(chosen).order_by(files.c.key)
+    wanted = select(files.c.key, files.c.uri, files.c.status, *labelled, *texts).where(chosen).order_by(files.c.key)
     rows = sql.execute(wanted).all()
     keys, uris, statuses, *values = zip(*rows, strict=True) if rows else [()] * (3 + len(names))
     tags = [[lists[text] for text in column] for column in values[-len(TAG_FIELDS) :]]

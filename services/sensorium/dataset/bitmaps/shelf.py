@@ -16,13 +16,13 @@ import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from sensorium.dataset.bitmaps.arrays import Arrays
-from sensorium.dataset.bitmaps.version_bitmaps import NUMBERS, TEXTS, VersionBitmaps
+from sensorium.dataset.bitmaps.version_bitmaps import NUMBERS, TEXTS, WORDS, VersionBitmaps
 from sensorium.dataset.file_fields import TAG_FIELDS
 from sensorium.dataset.tables import bitmap_files, versions
 from sensorium.storage.space import Space
 
 # The number is raised whenever bitmaps come to mean something else, or a migration changes files without numbering it.
-FORMAT = " ".join(("1", *TEXTS, *NUMBERS, *TAG_FIELDS))
+FORMAT = " ".join(("1", *TEXTS, *NUMBERS, *WORDS, *TAG_FIELDS))
 _NAME_CHARS = 32
 
 _log = structlog.get_logger(__name__)

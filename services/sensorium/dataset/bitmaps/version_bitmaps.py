@@ -15,22 +15,23 @@ from sensorium.dataset.bitmaps.positions import Positions, bitmap_of, positions_
 from sensorium.dataset.bitmaps.tag_column import TagColumn
 from sensorium.dataset.bitmaps.text_column import TextColumn
 from sensorium.dataset.bitmaps.uri_blocks import UriBlocks
+from sensorium.dataset.bitmaps.word_column import WordColumn
 from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS
-from sensorium.filters.fields import Field
-from sensorium.filters.tree import Term
+from sensorium.filters.tree import Match, Term
 from sensorium.model.dataset_file import FileStatus, StatusFilter
 
-# The fields of which nearly every file has a value of its own: the catalog answers for them.
+# The fields of which nearly every file has a value of its own: the catalog answers for them, but for their words.
 OWN = frozenset({"id", "uri", "file_name", "fingerprint"})
 NUMBERS = (
     "size_bytes", "file_create_time", "file_update_time", "tag_update_time", "width", "height", "duration_ms",
 )  # fmt: skip
+WORDS = ("file_name",)
 TEXTS = tuple(field.key for field in FIELDS if field.key not in {*OWN, *NUMBERS, *TAG_FIELDS})
 
 
 @dataclass(frozen=True, slots=True)
 class FileValues:
-    """Some files, by rising key; `columns` has the values of each by the keys of fields."""
+    """Some files, by rising key; `columns` has the values of each by the keys of fields, of `WORDS` the tokens."""
 
     keys: NDArray[np.int64]
     uris: Sequence[str]
@@ -50,6 +51,7 @@ class VersionBitmaps:
         self._active = BitMap()
         self._texts = {key: TextColumn(by_key[key]) for key in TEXTS}
         self._tags = {key: TagColumn(by_key[key]) for key in TAG_FIELDS}
+        self._words = {key: WordColumn() for key in WORDS}
         self.numbers = {key: NumberColumn() for key in NUMBERS}
         self.blocks = UriBlocks()
 
@@ -102,13 +104,20 @@ class VersionBitmaps:
             case StatusFilter.ALL:
                 return self.everything()
 
-    def covers(self, field: Field) -> bool:
-        """Return whether terms of `field` can be answered."""
-        return field.key not in OWN
+    def covers(self, term: Term) -> bool:
+        """Return whether a term can be answered."""
+        match term:
+            case Match(field):
+                return field.key in WORDS or field.key not in OWN
+            case _:
+                return term.field.key not in OWN
 
     def holding(self, term: Term) -> BitMap:
-        """Return the positions of the files that satisfy a term of a covered field."""
+        """Return the positions of the files that satisfy a term that is covered."""
         key = term.field.key
+        match term:
+            case Match(_, phrase) if key in self._words:
+                return self._words[key].with_words(phrase)
         return (self._tags.get(key) or self._texts.get(key) or self.numbers[key]).holding(term)
 
     def size_of(self, chosen: BitMap) -> int:
@@ -128,9 +137,8 @@ class VersionBitmaps:
 
     def _parts(self) -> Iterator[tuple[str, Restorable]]:
         yield "blocks", self.blocks
-        for kind, columns in (("texts", self._texts), ("tags", self._tags), ("numbers", self.numbers)):
-            for key, column in columns.items():
-                yield f"{kind}/{key}", column
+        for columns in (self._texts, self._tags, self._words, self.numbers):
+            yield from columns.items()
 
     def _put(self, key: str, positions: Positions, known: BitMap, values: Sequence[Any]) -> None:
         if key in self._tags:
@@ -138,4 +146,4 @@ class VersionBitmaps:
                 self._tags[key].clear(known)
             self._tags[key].put(positions, values)
         else:
-            (self._texts.get(key) or self.numbers[key]).put(positions, values)
+            (self._texts.get(key) or self._words.get(key) or self.numbers[key]).put(positions, values)
