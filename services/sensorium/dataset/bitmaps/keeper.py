@@ -58,6 +58,8 @@ class BitmapKeeper:
             sign = partial(self._shelf.sign, version=version, digest=digest, change=change)
             await self._store.write(sign, Terms(bulk=True))
             await self._store.read(self._shelf.sweep)
+            size = sum(each.nbytes for each in arrays.values())
+            _log.info("bitmaps_kept", version=version, megabytes=round(size / 1e6, 1))
 
     async def _work(self) -> None:
         await self._tried(self._store.read(self._shelf.sweep))
