@@ -152,6 +152,12 @@ class Files(Protocol):
         """Return a page of the selected files."""
         ...
 
+    async def list_file_ids(
+        self, version: VersionName, page_size: int, page_token: str, selection: FileSelection = EVERY_FILE
+    ) -> Page[str]:
+        """Return a page of the ids of the selected files, by URI; its pages are larger."""
+        ...
+
     async def statistics(
         self, version: VersionName, selection: FileSelection = EVERY_FILE, facets: Sequence[FacetRequest] = ()
     ) -> FileStatistics:

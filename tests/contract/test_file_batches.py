@@ -10,11 +10,12 @@ import pytest
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 
+from sensorium.dataset import file_service
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Reason, SensoriumError
 from sensorium.model.dataset import DatasetSpec, Edition
-from sensorium.model.dataset_file import FileRecord, FileSelection, FileStatus, StatusFilter, TagEdit
+from sensorium.model.dataset_file import EVERY_FILE, FileRecord, FileSelection, FileStatus, StatusFilter, TagEdit
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec
 from sensorium.model.dataset_names import DatasetName, VersionName, file_id_of
 from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
@@ -238,3 +239,36 @@ async def test_brought_files_are_read_tagged_and_indexed_as_others(world: World)
     assert [each async for each in world.ports.jobs.watch_job(job.name)][-1].succeeded_count == 1
     [record] = (await world.ports.files.list_files(V1, 0, "")).items
     assert (record.name, record.tags.user, record.comment) == (made.name, ("mine",), "by hand")
+
+
+# --- Ids ------------------------------------------------------------------------------------------------------------
+
+
+async def test_pages_of_ids_follow_each_other_as_the_records_do(world: World) -> None:
+    made = await world.made(*(f"{place % 3}/{place}.txt" for place in range(9)))
+    await world.ports.file_batches.delete_files(V1, [made[4].name.id])
+    for selection in (EVERY_FILE, FileSelection(filter='file_dir = "1"'), FileSelection((made[7].name.id,))):
+        listed = [each.name.id for each in (await world.ports.files.list_files(V1, 0, "", selection)).items]
+        assert (await world.ports.files.list_file_ids(V1, 0, "", selection)).items == tuple(listed)
+        found, token = [], ""
+        while True:
+            page = await world.ports.files.list_file_ids(V1, 2, token, selection)
+            found += page.items
+            token = page.next_page_token
+            if not token:
+                break
+        assert found == listed
+
+
+async def test_pages_of_ids_have_their_limits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_service, "MOST_IDS", 2)
+    await world.made("a.txt", "b.txt", "c.txt")
+    list_ids = world.ports.files.list_file_ids
+    for size in (0, 2, 3):
+        assert len((await list_ids(V1, size, "")).items) == 2
+    token = (await world.ports.files.list_files(V1, 1, "")).next_page_token
+    assert await refused(list_ids(V1, -1, "")) == (InvalidArgument, Reason.FIELD_INVALID, "page_size")
+    for wrong in ("damaged", token):
+        assert await refused(list_ids(V1, 1, wrong)) == (InvalidArgument, Reason.PAGE_TOKEN_INVALID, "page_token")
+    with pytest.raises(NotFound):
+        await list_ids(replace(V1, number=7), 1, "")

@@ -226,6 +226,20 @@ class AsyncDatasets:
         async for each in each_of(page):
             yield each
 
+    async def file_ids(
+        self, dataset: str, version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS
+    ) -> AsyncIterator[Sequence[str]]:
+        """Yield the ids of the files that satisfy a filter and a condition on tags, by URI, some thousand at a time."""
+        name, chosen = await self._version(dataset, version), FileSelection((), filter, tags)
+        token = ""
+        while True:
+            asked = partial(self._reach().files.list_file_ids, name, 0, token, chosen)
+            page = await self._call(asked)
+            yield page.items
+            token = page.next_page_token
+            if not token:
+                return
+
     async def find(self, dataset: str, path: str, version: int = 0) -> FileRecord:
         """Return the file at a path below its dataset, or at a URI. Raises NotFound."""
         field, value = ("uri", path) if "://" in path else ("file_name", path.rpartition("/")[2])

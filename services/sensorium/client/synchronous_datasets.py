@@ -58,6 +58,7 @@ class Datasets:
     change_connection = _waited(AsyncDatasets.change_connection)
     delete_connection = _waited(AsyncDatasets.delete_connection)
     files = _iterated(AsyncDatasets.files)
+    file_ids = _iterated(AsyncDatasets.file_ids)
     find = _waited(AsyncDatasets.find)
     read = _waited(AsyncDatasets.read)
     samples = _waited(AsyncDatasets.samples)

@@ -31,6 +31,7 @@ REPEATABLE = {
         "ValidateConnection",
         "GetFile",
         "ListFiles",
+        "ListFileIds",
         "GetThumbnail",
         "GetFileStatistics",
         "SearchFiles",

@@ -74,16 +74,25 @@ class FileFinder:
 
     def page(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
         """Return the chosen files of the version in row `version` that are in a span."""
+        return self._page(sql, version, chosen, span, (files,))
+
+    def ids(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
+        """Return `id` and `uri` of the chosen files of the version in row `version` that are in a span."""
+        return self._page(sql, version, chosen, span, (files.c.key, files.c.id, files.c.uri))
+
+    def _page(
+        self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]
+    ) -> list[Row[Any]]:
         found = self._found(sql, version, chosen)
         # What must be looked for among many is found sooner by an index of the catalog, or in one walk over it.
         few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
         groups = self._plan(sql, version, found, span) if found and few else None
         if found is None or groups is None:
-            wanted = select(files).where(chosen.of(version.key), behind(span))
+            wanted = select(*columns).where(chosen.of(version.key), behind(span))
             return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
         rest = found.rest if span.order.by is SortBy.URI else None
         keys = list(islice(_listed(sql, groups, span, rest), span.limit))
-        rows = {row.key: row for row in sql.execute(select(files).where(files.c.key.in_(keys)))}
+        rows = {row.key: row for row in sql.execute(select(*columns).where(files.c.key.in_(keys)))}
         return [rows[key] for key in keys]
 
     def _found(self, sql: Connection, version: Row[Any], chosen: Chosen) -> Found | None:

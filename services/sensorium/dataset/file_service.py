@@ -34,6 +34,7 @@ from sensorium.storage import list_pages
 from sensorium.storage.store import Store
 
 EDIT_BATCH = 5000
+MOST_IDS = 10_000
 READ_BYTES = 1 << 20
 LARGEST_KEY = 2**62
 
@@ -82,6 +83,23 @@ class FileService:
         last = file_order.place_of(rows[size - 1], order) if len(rows) > size else None
         token = list_pages.encode([mark, *file_order.written(last, order)]) if last else ""
         return Page(tuple(found), token)
+
+    async def list_file_ids(
+        self, version: VersionName, page_size: int, page_token: str, selection: FileSelection = EVERY_FILE
+    ) -> Page[str]:
+        """Return a page of the ids of the selected files, by URI."""
+        size = list_pages.checked_size(page_size, MOST_IDS, MOST_IDS)
+        check_selection(selection, "selection")
+        chosen = Chosen(selection, filter_of(selection))
+        mark = list_pages.request_mark("file ids", version, selection)
+        place = file_order.read(list_pages.decode(page_token, mark) if page_token else [], BY_URI)
+
+        def read(sql: Connection) -> list[Row[Any]]:
+            return self._finder.ids(sql, versions.row_of(sql, version), chosen, Span(BY_URI, place, size + 1))
+
+        rows = await self._store.read(read)
+        last = rows[size - 1].uri if len(rows) > size else ""
+        return Page(tuple(row.id for row in rows[:size]), list_pages.list_token(mark, last) if last else "")
 
     async def statistics(
         self, version: VersionName, selection: FileSelection = EVERY_FILE, facets: Sequence[FacetRequest] = ()

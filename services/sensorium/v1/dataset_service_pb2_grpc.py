@@ -113,6 +113,11 @@ class DatasetServiceStub:
                 request_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFilesRequest.SerializeToString,
                 response_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFilesResponse.FromString,
                 _registered_method=True)
+        self.ListFileIds = channel.unary_unary(
+                '/sensorium.v1.DatasetService/ListFileIds',
+                request_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsRequest.SerializeToString,
+                response_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsResponse.FromString,
+                _registered_method=True)
         self.BatchCreateFiles = channel.unary_unary(
                 '/sensorium.v1.DatasetService/BatchCreateFiles',
                 request_serializer=sensorium_dot_v1_dot_dataset__service__pb2.BatchCreateFilesRequest.SerializeToString,
@@ -368,6 +373,13 @@ class DatasetServiceServicer:
 
     def ListFiles(self, request, context):
         """Lists the file records of a version. Codes: NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFileIds(self, request, context):
+        """Lists the ids of file records by URI, many in a page: what training code walks over. Codes: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -654,6 +666,11 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListFiles,
                     request_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFilesRequest.FromString,
                     response_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFilesResponse.SerializeToString,
+            ),
+            'ListFileIds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFileIds,
+                    request_deserializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsRequest.FromString,
+                    response_serializer=sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsResponse.SerializeToString,
             ),
             'BatchCreateFiles': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchCreateFiles,
@@ -1188,6 +1205,33 @@ class DatasetService:
             '/sensorium.v1.DatasetService/ListFiles',
             sensorium_dot_v1_dot_dataset__service__pb2.ListFilesRequest.SerializeToString,
             sensorium_dot_v1_dot_dataset__service__pb2.ListFilesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFileIds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sensorium.v1.DatasetService/ListFileIds',
+            sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsRequest.SerializeToString,
+            sensorium_dot_v1_dot_dataset__service__pb2.ListFileIdsResponse.FromString,
             options,
             channel_credentials,
             insecure,

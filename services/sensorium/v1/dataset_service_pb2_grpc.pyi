@@ -76,6 +76,8 @@ class DatasetServiceStub:
     """Returns one file record. Codes: NOT_FOUND."""
     ListFiles: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListFilesRequest, _dataset_service_pb2.ListFilesResponse]
     """Lists the file records of a version. Codes: NOT_FOUND."""
+    ListFileIds: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListFileIdsRequest, _dataset_service_pb2.ListFileIdsResponse]
+    """Lists the ids of file records by URI, many in a page: what training code walks over. Codes: NOT_FOUND."""
     BatchCreateFiles: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.BatchCreateFilesRequest, _dataset_service_pb2.BatchCreateFilesResponse]
     """Adds file records, one result for each, in order. Codes: NOT_FOUND, FAILED_PRECONDITION when it is published."""
     BatchUpdateFiles: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.BatchUpdateFilesRequest, _dataset_service_pb2.BatchUpdateFilesResponse]
@@ -194,6 +196,8 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Returns one file record. Codes: NOT_FOUND."""
     ListFiles: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListFilesRequest, _dataset_service_pb2.ListFilesResponse]  # type: ignore[assignment]
     """Lists the file records of a version. Codes: NOT_FOUND."""
+    ListFileIds: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListFileIdsRequest, _dataset_service_pb2.ListFileIdsResponse]  # type: ignore[assignment]
+    """Lists the ids of file records by URI, many in a page: what training code walks over. Codes: NOT_FOUND."""
     BatchCreateFiles: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.BatchCreateFilesRequest, _dataset_service_pb2.BatchCreateFilesResponse]  # type: ignore[assignment]
     """Adds file records, one result for each, in order. Codes: NOT_FOUND, FAILED_PRECONDITION when it is published."""
     BatchUpdateFiles: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.BatchUpdateFilesRequest, _dataset_service_pb2.BatchUpdateFilesResponse]  # type: ignore[assignment]
@@ -379,6 +383,13 @@ class DatasetServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ListFilesResponse, _abc.Awaitable[_dataset_service_pb2.ListFilesResponse]]:
         """Lists the file records of a version. Codes: NOT_FOUND."""
+
+    def ListFileIds(
+        self,
+        request: _dataset_service_pb2.ListFileIdsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.ListFileIdsResponse, _abc.Awaitable[_dataset_service_pb2.ListFileIdsResponse]]:
+        """Lists the ids of file records by URI, many in a page: what training code walks over. Codes: NOT_FOUND."""
 
     def BatchCreateFiles(
         self,

@@ -64,6 +64,19 @@ class FileClient(Files):
         response = await self._stub.ListFiles(request)
         return Page(tuple(map(file_from_proto, response.files)), response.next_page_token)
 
+    async def list_file_ids(
+        self, version: VersionName, page_size: int, page_token: str, selection: FileSelection = EVERY_FILE
+    ) -> Page[str]:
+        """Return a page of the ids of the selected files, by URI."""
+        request = pb.ListFileIdsRequest(
+            parent=str(version),
+            page_size=page_size,
+            page_token=page_token,
+            selection=selection_to_proto(selection, version),
+        )
+        response = await self._stub.ListFileIds(request)
+        return Page(tuple(response.ids), response.next_page_token)
+
     async def statistics(
         self, version: VersionName, selection: FileSelection = EVERY_FILE, facets: Sequence[FacetRequest] = ()
     ) -> FileStatistics:

@@ -43,6 +43,13 @@ class FileMethods(DatasetServiceServicer):
             files=map(file_to_proto, page.items), next_page_token=page.next_page_token, total_count=total
         )
 
+    async def ListFileIds(self, request: pb.ListFileIdsRequest, context: Context) -> pb.ListFileIdsResponse:  # noqa: N802, ARG002
+        """Return a page of the ids of file records."""
+        version = VersionName.parse(request.parent, "parent")
+        selection = selection_from_proto(request.selection, version, "selection")
+        page = await self.files.list_file_ids(version, request.page_size, request.page_token, selection)
+        return pb.ListFileIdsResponse(ids=page.items, next_page_token=page.next_page_token)
+
     async def ReadFile(  # noqa: N802
         self,
         request: pb.ReadFileRequest,

@@ -81,6 +81,7 @@ _DATASET = {
     "CompareDatasetVersions": Rule(READ, shared=("name", "base"), whole=True),
     "GetFile": Rule(READ, shared=NAME, whole=True),
     "ListFiles": Rule(READ, shared=PARENT, whole=True),
+    "ListFileIds": Rule(READ, shared=PARENT, whole=True),
     "BatchCreateFiles": Rule(WRITE, shared=PARENT, whole=True),
     "BatchUpdateFiles": Rule(WRITE, shared=PARENT, whole=True),
     "BatchDeleteFiles": Rule(WRITE, shared=PARENT, whole=True),
