@@ -78,7 +78,10 @@ class FileFinder:
 
     def ids(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
         """Return `id` and `uri` of the chosen files of the version in row `version` that are in a span."""
-        return self._page(sql, version, chosen, span, (files.c.key, files.c.id, files.c.uri))
+        columns = (files.c.key, files.c.id, files.c.uri)
+        if chosen.selection == EVERY_FILE:  # Large pages of all files are soonest walked over, and need no bitmaps.
+            return _walked(sql, version, chosen, span, columns)
+        return self._page(sql, version, chosen, span, columns)
 
     def _page(
         self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]
@@ -88,8 +91,7 @@ class FileFinder:
         few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
         groups = self._plan(sql, version, found, span) if found and few else None
         if found is None or groups is None:
-            wanted = select(*columns).where(chosen.of(version.key), behind(span))
-            return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
+            return _walked(sql, version, chosen, span, columns)
         rest = found.rest if span.order.by is SortBy.URI else None
         keys = list(islice(_listed(sql, groups, span, rest), span.limit))
         rows = {row.key: row for row in sql.execute(select(*columns).where(files.c.key.in_(keys)))}
@@ -116,6 +118,12 @@ class FileFinder:
         wide = span if found.rest is None else replace(span, limit=max(span.limit, _AT_ONCE))
         with self._library.lent(sql, version) as bitmaps:
             return None if bitmaps is None else page_plan(bitmaps, positions, wide)
+
+
+def _walked(sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]) -> list[Row[Any]]:
+    """Return columns of the chosen files in a span, as the catalog finds them by itself."""
+    wanted = select(*columns).where(chosen.of(version.key), behind(span))
+    return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
 
 
 def _words_in(rest: Filter) -> list[Match]:
