@@ -124,6 +124,7 @@ bench: model ## Measures the figures of docs/performance.md (some minutes; wants
 	@$(BIN)/python tests/perf/bench_http.py
 	@$(BIN)/python tests/perf/bench_filters.py
 	@$(BIN)/python tests/perf/bench_datasets.py --files 100000
+	@$(BIN)/python tests/perf/bench_versions.py --files 100000
 	@$(BIN)/python tests/perf/bench_import.py
 	@$(BIN)/python tests/perf/bench_jobs.py
 	@$(BIN)/python tests/perf/bench_overload.py

@@ -16,13 +16,13 @@ from sensorium.dataset.bitmaps.page_plan import Keys, page_plan
 from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
 from sensorium.dataset.bitmaps.version_bitmaps import WORDS, VersionBitmaps
 from sensorium.dataset.file_fields import FileColumns
-from sensorium.dataset.file_order import Span, behind, ordered
+from sensorium.dataset.file_order import FilePlace, Span, behind, ordered
 from sensorium.dataset.selecting import Chosen
-from sensorium.dataset.tables import files
+from sensorium.dataset.tables import DELETED, files
 from sensorium.filters.bitmaps import divided, matching, parts_of
 from sensorium.filters.sql import condition
 from sensorium.filters.tree import EVERYTHING, Comparison, Filter, Match, Operator
-from sensorium.model.dataset_file import EVERY_FILE, FileStatistics, SortBy
+from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileStatistics, SortBy
 from sensorium.model.search import FacetRequest
 
 # So many files are looked at one by one; for more the catalog reads all of the version.
@@ -76,12 +76,16 @@ class FileFinder:
         """Return the chosen files of the version in row `version` that are in a span."""
         return self._page(sql, version, chosen, span, (files,))
 
-    def ids(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
-        """Return `id` and `uri` of the chosen files of the version in row `version` that are in a span."""
-        columns = (files.c.key, files.c.id, files.c.uri)
-        if chosen.selection == EVERY_FILE:  # Large pages of all files are soonest walked over, and need no bitmaps.
-            return _walked(sql, version, chosen, span, columns)
-        return self._page(sql, version, chosen, span, columns)
+    def uris(self, sql: Connection, version: Row[Any], chosen: Chosen, after: str, size: int) -> tuple[list[str], str]:
+        """Return the URIs of about `size` chosen files behind the URI `after`, and where the next begin behind.
+
+        The latter is empty when there are no more.
+        """
+        if chosen.selection == EVERY_FILE:
+            return _every_uri(sql, version.key, after, size)
+        span = Span(BY_URI, FilePlace(after) if after else None, size + 1)
+        found = [row.uri for row in self._page(sql, version, chosen, span, (files.c.key, files.c.uri))]
+        return found[:size], found[size - 1] if len(found) > size else ""
 
     def _page(
         self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]
@@ -91,7 +95,8 @@ class FileFinder:
         few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
         groups = self._plan(sql, version, found, span) if found and few else None
         if found is None or groups is None:
-            return _walked(sql, version, chosen, span, columns)
+            wanted = select(*columns).where(chosen.of(version.key), behind(span))
+            return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
         rest = found.rest if span.order.by is SortBy.URI else None
         keys = list(islice(_listed(sql, groups, span, rest), span.limit))
         rows = {row.key: row for row in sql.execute(select(*columns).where(files.c.key.in_(keys)))}
@@ -120,10 +125,14 @@ class FileFinder:
             return None if bitmaps is None else page_plan(bitmaps, positions, wide)
 
 
-def _walked(sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]) -> list[Row[Any]]:
-    """Return columns of the chosen files in a span, as the catalog finds them by itself."""
-    wanted = select(*columns).where(chosen.of(version.key), behind(span))
-    return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
+def _every_uri(sql: Connection, version: int, after: str, size: int) -> tuple[list[str], str]:
+    """Return URIs as `FileFinder.uris` does: two indexes have all that is asked for, so no file's row is read."""
+    behind_it = (files.c.version == version) & (files.c.uri > after)
+    found = list(sql.execute(select(files.c.uri).where(behind_it).order_by(files.c.uri).limit(size)).scalars())
+    if not found:
+        return [], ""
+    gone = set(sql.execute(select(files.c.uri).where(behind_it, files.c.uri <= found[-1], DELETED)).scalars())
+    return [uri for uri in found if uri not in gone], found[-1] if len(found) == size else ""
 
 
 def _words_in(rest: Filter) -> list[Match]:

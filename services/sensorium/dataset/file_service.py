@@ -27,7 +27,7 @@ from sensorium.model.dataset_file import (
     TagEdit,
     TagEditResult,
 )
-from sensorium.model.dataset_names import FileName, VersionName
+from sensorium.model.dataset_names import FileName, VersionName, file_id_of
 from sensorium.model.search import FacetRequest, Page
 from sensorium.settings import DatasetSettings
 from sensorium.storage import list_pages
@@ -92,14 +92,13 @@ class FileService:
         check_selection(selection, "selection")
         chosen = Chosen(selection, filter_of(selection))
         mark = list_pages.request_mark("file ids", version, selection)
-        place = file_order.read(list_pages.decode(page_token, mark) if page_token else [], BY_URI)
+        after = list_pages.list_position(page_token, mark)
 
-        def read(sql: Connection) -> list[Row[Any]]:
-            return self._finder.ids(sql, versions.row_of(sql, version), chosen, Span(BY_URI, place, size + 1))
+        def read(sql: Connection) -> tuple[list[str], str]:
+            return self._finder.uris(sql, versions.row_of(sql, version), chosen, after, size)
 
-        rows = await self._store.read(read)
-        last = rows[size - 1].uri if len(rows) > size else ""
-        return Page(tuple(row.id for row in rows[:size]), list_pages.list_token(mark, last) if last else "")
+        uris, last = await self._store.read(read)
+        return Page(tuple(map(file_id_of, uris)), list_pages.list_token(mark, last) if last else "")
 
     async def statistics(
         self, version: VersionName, selection: FileSelection = EVERY_FILE, facets: Sequence[FacetRequest] = ()

@@ -4,12 +4,15 @@ A dataset is a row that names its latest version; versions hold files. `requests
 done. Secrets are stored as one encrypted text for each connection.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 # SQLite makes a column its row id only when it is declared INTEGER.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
 # Ids sort by their UTF-8 bytes, on SQLite by itself.
 IdText = String().with_variant(String(collation="C"), "postgresql")
+
+# Few files are: an index of these alone tells them from the others without a look at their rows.
+DELETED = text("status = 'DELETED'")
 
 metadata = MetaData()
 
@@ -140,6 +143,7 @@ files = Table(
     Index("files_by_uri", "version", "uri", unique=True),
     Index("files_by_id", "version", "id", unique=True),
     Index("files_by_change", "version", "change"),
+    Index("files_deleted", "version", "uri", sqlite_where=DELETED, postgresql_where=DELETED),
     sqlite_autoincrement=True,
 )
 

@@ -1,4 +1,4 @@
-"""The files that bitmaps are kept in, so that a start need not make them anew."""
+"""The files that bitmaps are kept in, so that a start need not make them anew; an index of deleted files."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ ID_TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the table and the index."""
     version = sa.ForeignKey("versions.key", ondelete="CASCADE")
     op.create_table(
         "bitmap_files",
@@ -21,3 +21,5 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String, nullable=False),
         sa.Column("change", INT64, nullable=False),
     )
+    deleted = sa.text("status = 'DELETED'")
+    op.create_index("files_deleted", "files", ["version", "uri"], sqlite_where=deleted, postgresql_where=deleted)
