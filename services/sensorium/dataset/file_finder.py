@@ -90,6 +90,9 @@ class FileFinder:
     def _page(
         self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span, columns: Sequence[Any]
     ) -> list[Row[Any]]:
+        if chosen.selection.ids:  # Asked for their order as well, SQLite would walk over all files in that order.
+            named = sql.execute(select(files.c.key).where(chosen.of(version.key))).scalars().all()
+            return _rows(sql, _listed(sql, [named], span, None), span, columns)
         found = self._found(sql, version, chosen)
         # What must be looked for among many is found sooner by an index of the catalog, or in one walk over it.
         few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
@@ -98,9 +101,7 @@ class FileFinder:
             wanted = select(*columns).where(chosen.of(version.key), behind(span))
             return list(sql.execute(wanted.order_by(*ordered(span.order)).limit(span.limit)).all())
         rest = found.rest if span.order.by is SortBy.URI else None
-        keys = list(islice(_listed(sql, groups, span, rest), span.limit))
-        rows = {row.key: row for row in sql.execute(select(*columns).where(files.c.key.in_(keys)))}
-        return [rows[key] for key in keys]
+        return _rows(sql, _listed(sql, groups, span, rest), span, columns)
 
     def _found(self, sql: Connection, version: Row[Any], chosen: Chosen) -> Found | None:
         """Return what the bitmaps say of the chosen files; None when they cannot be asked."""
@@ -151,6 +152,13 @@ def _listed(sql: Connection, groups: Iterable[Keys], span: Span, rest: ColumnEle
         mine = files.c.key.in_(keys) & behind(span) & (true() if rest is None else rest)
         listed = select(files.c.key).where(mine).order_by(*ordered(span.order)).limit(span.limit)
         yield from sql.execute(listed).scalars().all()
+
+
+def _rows(sql: Connection, listed: Iterable[int], span: Span, columns: Sequence[Any]) -> list[Row[Any]]:
+    """Return columns, one of which is the key, of the first files that are listed, as many as a span has."""
+    keys = list(islice(listed, span.limit))
+    rows = {row.key: row for row in sql.execute(select(*columns).where(files.c.key.in_(keys)))}
+    return [rows[key] for key in keys]
 
 
 def _resolved(sql: Connection, version: int, found: Found) -> BitMap:

@@ -12,7 +12,7 @@ from catalog_files import FACETS, NAME, ORDERS, STEPS, Process, check, file, tak
 from filter_samples import filters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import Engine, create_engine, event, func, select
 
 from sensorium.dataset import file_finder, versions
 from sensorium.dataset import files as catalog
@@ -23,12 +23,13 @@ from sensorium.dataset.bitmaps.shelf import BitmapShelf
 from sensorium.dataset.datasets import create
 from sensorium.dataset.file_fields import FIELDS
 from sensorium.dataset.file_finder import FileFinder
+from sensorium.dataset.file_order import Span
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import files, metadata
 from sensorium.filters.parser import parse
 from sensorium.filters.tree import EVERYTHING, Filter
 from sensorium.model.dataset import DatasetSpec
-from sensorium.model.dataset_file import EVERY_FILE, FileOrder, FileSelection, StatusFilter
+from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileOrder, FileSelection, StatusFilter
 from sensorium.model.dataset_names import VersionName
 
 
@@ -92,11 +93,22 @@ def test_pages_walk_over_many_blocks_in_every_order(engine: Engine, shelf: Bitma
             check(sql, finder, Chosen(FileSelection(filter="…"), parse(text, FIELDS)))
 
 
-def test_ids_are_left_to_the_catalog(engine: Engine, shelf: BitmapShelf) -> None:
-    finder = FileFinder(BitmapLibrary(10_000, shelf))
+def test_ids_are_looked_up_without_a_walk_over_the_version(engine: Engine, shelf: BitmapShelf) -> None:
+    finder, asked = FileFinder(BitmapLibrary(10_000, shelf)), []
     with engine.begin() as sql:
         catalog.register(sql, versions.row_of(sql, NAME).key, [file(number) for number in range(9)])
-        check(sql, finder, Chosen(FileSelection(ids=("f1", "f4")), EVERYTHING))
+        chosen = Chosen(FileSelection(ids=("f1", "f4")), EVERYTHING)
+        check(sql, finder, chosen, ORDERS)
+
+        def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            asked.append((statement, parameters))
+
+        event.listen(engine, "before_cursor_execute", note)
+        finder.page(sql, versions.row_of(sql, NAME), chosen, Span(BY_URI, None, 7))
+        event.remove(engine, "before_cursor_execute", note)
+        for statement, parameters in asked:
+            plan = sql.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+            assert "files_by_uri" not in str(plan)
 
 
 @pytest.mark.parametrize("most", [0, 5])
