@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0007"
+down_revision = "0009"  # Which came first, and is in use.
 
 INT64 = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 ID_TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
