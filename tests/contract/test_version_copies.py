@@ -1,6 +1,7 @@
 """A version that begins as a copy has the files and tags of its source, all at once or not at all."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ import pytest
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 
+from sensorium.context import CallContext, opened
 from sensorium.dataset import version_copying as copying
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.version_copies import VersionCopies
@@ -158,6 +160,20 @@ async def test_a_repeat_with_its_request_id_copies_once(world: World) -> None:
         await world.ports.datasets.create_version(NAME, VersionSpec("other"), source=1, request_id=key)
     assert caught.value.field == "request_id"
     assert len((await world.ports.datasets.list_versions(NAME, 0, "")).items) == 2
+
+
+async def test_a_copy_goes_on_beyond_the_deadline_of_its_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(world)
+    call, catch_up = CallContext(deadline=time.monotonic() + 3600), VersionCopies._catch_up
+
+    async def late(copies: VersionCopies, *given: int) -> int:
+        call.deadline = time.monotonic() - 1
+        return await catch_up(copies, *given)
+
+    monkeypatch.setattr(VersionCopies, "_catch_up", late)
+    with opened(call):
+        made = await world.ports.datasets.create_version(NAME, VersionSpec(), source=1)
+    assert len(await world.files(made.name)) == 5
 
 
 async def test_there_must_be_a_source(world: World) -> None:

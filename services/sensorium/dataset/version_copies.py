@@ -1,6 +1,7 @@
 """Makes versions that are copies of others, in the background of the calls that ask for them."""
 
 import asyncio
+from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -77,7 +78,8 @@ class VersionCopies:
         await self._store.read(lambda sql: versions.row_of(sql, source))
         task = next((each for each, asked in self._copies.items() if asked == repeat and repeat.id), None)
         if task is None:
-            task = asyncio.create_task(self._copy(source, spec, repeat, change))
+            # In a context of its own: the deadline of the call is not that of the copy.
+            task = asyncio.create_task(self._copy(source, spec, repeat, change), context=Context())
             self._copies[task] = repeat
             task.add_done_callback(self._ended)
         return await asyncio.shield(task)
