@@ -11,12 +11,14 @@ import json
 import random
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import structlog
 from sqlalchemy import insert, update
 
 from sensorium.dataset import datasets, versions
@@ -199,6 +201,7 @@ def main() -> None:
     parser.add_argument("--sql", action="store_true", help="answer by the catalog alone, for comparison")
     parser.add_argument("--data", type=Path, help="keep the catalog in this folder, or find it there")
     arguments = parser.parse_args()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory() as temporary:
         directory = arguments.data or Path(temporary)
         found = asyncio.run(measure(directory, arguments.files, arguments.times, bitmaps=not arguments.sql))
