@@ -72,9 +72,9 @@ up: model ## Starts the mesh on 127.0.0.1:50051 (gRPC) and :8080 (HTTP)
 .PHONY: test
 test: model ## Runs the unit, contract and end-to-end tests, the last beside the others; with ARGS, what they name
 	@$(BIN)/sensorium model build all-minilm-l6-v2-int8
-	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(MAKE) -j 2 --output-sync=target lane-in-process lane-end-to-end)
+	@$(if $(ARGS),$(BIN)/pytest $(ARGS),$(MAKE) -j 2 lane-in-process lane-end-to-end)
 
-# Two lanes, for half of an end-to-end test is waiting. Each tells all at its end.
+# Two lanes, for half of an end-to-end test is waiting. Their dots mix.
 lane-in-process:
 	@$(BIN)/pytest tests/unit tests/contract
 
