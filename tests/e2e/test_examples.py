@@ -49,23 +49,23 @@ def test_the_examples_of_a_guide_run_in_order(page: Path, mesh: MeshProcess, war
 @pytest.mark.timeout(1800)  # Fifty commands, which a busy machine may take ten seconds for each.
 def test_the_workflow_runs_step_by_step(starter_mesh: MeshProcess, warm: Path) -> None:
     shown = run_examples(ROOT / "docs" / "workflow.md", starter_mesh, warm)
+    # How many photos a tag fits is the model's affair; that those are found, changed and exported is the workflow's.
     for told in (
-        "import  Succeeded  76 of 76",  # what is there
-        "import  Succeeded  0 of 76, 76 as they were",
-        "tag  Succeeded  76 of 76",
-        "index  Succeeded  80 of 80",
-        "algorithm    bus 0.",  # a tag with its score
-        "1. 1.000  000000252639.jpg",  # a photo by itself
-        "5 files match",  # those tagged as food, whatever is looked for
-        'tags HAS "plate of food"\n5 files match\n1. the catalog counts',  # explained
-        "changed 2 of 2 files",
-        "revert  Succeeded",
-        "export-to  Succeeded  2 of 2",
-        "000000252639.jpg ('bus', 'street') (320, 214)",  # from the logical dataset, decoded
-        "000000255165.jpg  +desk",  # in what the second version differs
-        "ExportWork Succeeded 76 of 76",
+        r"import  Succeeded  76 of 76",  # what is there
+        r"import  Succeeded  0 of 76, 76 as they were",
+        r"tag  Succeeded  76 of 76",
+        r"index  Succeeded  80 of 80",
+        r"algorithm    bus 0\.",  # a tag with its score
+        r"1\. 1\.000  000000252639\.jpg",  # a photo by itself
+        r"(?s)([1-9]\d* files) match.*tags HAS \"plate of food\"\n\1 match\n1\. the catalog counts",  # explained
+        r"changed ([1-9]\d*) of \1 files",
+        r"revert  Succeeded",
+        r"export-to  Succeeded  ([1-9]\d*) of \1",
+        r"000000252639\.jpg \('bus', 'street'\) \(320, 214\)",  # from the logical dataset, decoded
+        r"\.jpg  \+desk",  # in what the second version differs
+        r"ExportWork Succeeded 76 of 76",
     ):
-        assert told in shown
+        assert re.search(told, shown), told
 
 
 def run_examples(page: Path, mesh: MeshProcess, scripts: Path) -> str:
