@@ -63,8 +63,10 @@ async def _together(rows: Sequence[Row[Any]]) -> AsyncIterator[Sequence[Row[Any]
 
 
 async def _contents(storage: FileStore, rows: Sequence[Row[Any]]) -> list[Content | SensoriumError]:
-    wanted = [row.uri for row in rows if row.file_type in MOST_BYTES]
-    read = dict(zip(wanted, await storage.heads(wanted, MOST_MEDIA_BYTES + 1), strict=True))
+    read: dict[str, bytes | SensoriumError] = {}
+    for most in set(MOST_BYTES.values()):
+        wanted = [row.uri for row in rows if MOST_BYTES.get(row.file_type) == most]
+        read |= zip(wanted, await storage.heads(wanted, most + 1), strict=True)
     return [_content_or_error(row, read.get(row.uri, b"")) for row in rows]
 
 
