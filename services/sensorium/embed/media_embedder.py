@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 from sensorium import context
 from sensorium.context import Stage
 from sensorium.embed.batcher import Batcher, BatchLimits
+from sensorium.embed.decoders import Decoders
 from sensorium.embed.media_encoder import MediaEncoder
 from sensorium.embed.parts import PartOutcomes, PartVector, Place
 from sensorium.embed.served_model import MediaTower
@@ -29,7 +29,7 @@ class MediaResources:
     """What all towers share: where media come from, and threads that decode."""
 
     source: MediaSource
-    executor: Executor
+    decoders: Decoders
 
 
 class MediaEmbedder:
@@ -123,8 +123,7 @@ class MediaEmbedder:
         if not isinstance(body, Media):
             raise empty("holds a text")
         async with self._resources.source.opened(body, self._decoder.max_bytes) as encoded:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._resources.executor, self._decoder.decode, encoded)
+            return await self._resources.decoders.decode(self._decoder, encoded)
 
     async def _inferred(self, decoded: Mapping[Place, Decoded], request: EmbedRequest, outcomes: PartOutcomes) -> None:
         if not decoded:

@@ -11,6 +11,7 @@ from typing import Self
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.embed.batcher import BatchLimits
+from sensorium.embed.decoders import Decoders
 from sensorium.embed.embedding_model import EmbeddingModel
 from sensorium.embed.media_embedder import MediaResources
 from sensorium.embed.media_queue import MediaQueue
@@ -68,7 +69,7 @@ class EmbedService:
     ) -> None:
         self._limits = limits
         self._executor = ThreadPoolExecutor(tokenizer_threads, thread_name_prefix="tokenizer")
-        self._decoders = ThreadPoolExecutor(inputs.decode_threads, thread_name_prefix="decoder")
+        self._decoders = Decoders(inputs.decode_threads)
         self._source = MediaSource(inputs)
         self._default = models[0].info.name
         resources = MediaResources(self._source, self._decoders)
@@ -90,7 +91,7 @@ class EmbedService:
 
     async def __aenter__(self) -> Self:
         self._exits.callback(self._executor.shutdown, cancel_futures=True)
-        self._exits.callback(self._decoders.shutdown, cancel_futures=True)
+        self._exits.callback(self._decoders.close)
         await self._exits.enter_async_context(self._source)
         for model in self._models.values():
             await self._exits.enter_async_context(model)

@@ -119,4 +119,5 @@ def _blocks(clip: soundfile.SoundFile, frames: int) -> Iterator[Waveform]:
         if not len(block):
             return
         frames -= len(block)
-        yield block.mean(axis=1, dtype=np.float32)
+        # The mean; numpy's own takes as long as the codec when it runs over an axis of two.
+        yield block @ np.full(clip.channels, 1 / clip.channels, np.float32)

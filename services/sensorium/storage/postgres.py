@@ -6,10 +6,10 @@ reads is still so when it writes, and numbers are given in the order of commits.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from sensorium.errors import FailedPrecondition, InvalidArgument
@@ -62,7 +62,9 @@ class Postgres:
                         metadata={"file": self.place},
                     )
                 yield
-                connection.invalidate()  # Not back to the pool, where the lock would live on.
+                # The server notices a connection's end a moment later: who starts again at once would find it locked.
+                with suppress(DBAPIError):
+                    connection.execute(text("SELECT pg_advisory_unlock(:number)"), number)
         finally:
             engine.dispose()
 

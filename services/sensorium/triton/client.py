@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import TracebackType
+from contextlib import AsyncExitStack
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -21,6 +22,7 @@ from sensorium.errors import (
     Unavailable,
 )
 from sensorium.ports import Tensor
+from sensorium.triton.shared_inputs import Region, SharedInputs
 
 _LARGEST_MESSAGE = 64 << 20
 _OPTIONS = (
@@ -41,6 +43,7 @@ _TIMED_OUT = "Request timeout expired"
 _NO_VERSION = "has no available versions"
 _STUB_DIED = "is not healthy"
 _RETRY_AFTER_SECONDS = 0.1
+_REGISTER_SECONDS = 5.0
 
 # Triton's data types by numpy's: https://docs.nvidia.com/deeplearning/triton-inference-server (Model Configuration)
 _TRITON_TYPES = {
@@ -77,6 +80,7 @@ class TritonClient:
         self._remaining = remaining
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
+        self._shared: SharedInputs | None = None
         self.stub_died = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -87,21 +91,26 @@ class TritonClient:
     ) -> None:
         await self.disconnect()
 
-    async def connect(self, target: str) -> None:
+    async def connect(self, target: str, shared_prefix: str = "") -> None:
         """Use the server at `target` from now on; calls in flight to the one before fail with Unavailable.
 
+        One that sees our /dev/shm gets large tensors through regions there, whose names start with `shared_prefix`.
         Always on a fresh channel: one that saw its server die would wait out its back-off before it tried again.
         """
         await self.disconnect()
         self._channel = grpc.aio.insecure_channel(target, options=_OPTIONS)
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self._shared = SharedInputs(shared_prefix, self._register) if shared_prefix else None
         self.stub_died.clear()
 
     async def disconnect(self) -> None:
         """Drop the server; calls raise Unavailable until the next `connect`."""
         channel, self._channel, self._stub = self._channel, None, None
+        shared, self._shared = self._shared, None
         if channel is not None:
             await channel.close(None)
+        if shared is not None:
+            shared.close()
 
     async def infer(
         self, model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, priority: int = 0
@@ -122,9 +131,14 @@ class TritonClient:
         remaining = self._remaining()
         if remaining is not None and remaining <= 0:
             raise DeadlineExceeded(f"the deadline passed before model {model!r} was asked")
-        request = infer_request(model, inputs, outputs, priority=priority, timeout=remaining)
-        call = self._connected().ModelInfer(request, timeout=remaining, metadata=trace_metadata())
-        return arrays_from_response(await self._call(model, call))
+        async with AsyncExitStack() as stack:
+            regions = {}
+            if self._shared is not None:
+                for name, tensor in inputs.items():
+                    regions[name] = await stack.enter_async_context(self._shared.lent(tensor))
+            request = infer_request(model, inputs, outputs, priority=priority, timeout=remaining, regions=regions)
+            call = self._connected().ModelInfer(request, timeout=remaining, metadata=trace_metadata())
+            return arrays_from_response(await self._call(model, call))
 
     async def ready(self, model: str) -> bool:
         """Return whether the server has loaded `model`; False while there is no server."""
@@ -148,6 +162,12 @@ class TritonClient:
         """Load `model`. Raises Internal with Triton's reason when it does not load."""
         request = service_pb2.RepositoryModelLoadRequest(model_name=model)
         await self._call(model, self._connected().RepositoryModelLoad(request, timeout=self._remaining()))
+
+    async def _register(self, region: Region) -> None:
+        asked = service_pb2.SystemSharedMemoryRegisterRequest(
+            name=region.name, key=f"/{region.name}", byte_size=region.size
+        )
+        await self._call("", self._connected().SystemSharedMemoryRegister(asked, timeout=_REGISTER_SECONDS))
 
     def _connected(self) -> Any:
         if self._stub is None:
@@ -182,16 +202,26 @@ def trace_metadata() -> tuple[tuple[str, str], ...]:
 
 
 def infer_request(
-    model: str, inputs: Mapping[str, Tensor], outputs: Sequence[str], *, priority: int, timeout: float | None
+    model: str,
+    inputs: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    *,
+    priority: int,
+    timeout: float | None,
+    regions: Mapping[str, Region | None] = MappingProxyType({}),
 ) -> Any:
-    """Return the ModelInferRequest with the tensors as raw bytes; `timeout` in seconds.
+    """Return the ModelInferRequest with the tensors that lie in no region as raw bytes; `timeout` in seconds.
 
     Built from the protobuf itself: tritonclient's `InferInput` takes three times as long for the same message.
     """
     request = service_pb2.ModelInferRequest(model_name=model)
     for name, tensor in inputs.items():
-        request.inputs.add(name=name, datatype=_TRITON_TYPES[tensor.dtype], shape=tensor.shape)
-        request.raw_input_contents.append(tensor.tobytes())
+        told = request.inputs.add(name=name, datatype=_TRITON_TYPES[tensor.dtype], shape=tensor.shape)
+        if region := regions.get(name):
+            told.parameters["shared_memory_region"].string_param = region.name
+            told.parameters["shared_memory_byte_size"].int64_param = tensor.nbytes
+        else:
+            request.raw_input_contents.append(tensor.tobytes())
     for name in outputs:
         request.outputs.add(name=name)
     if priority:

@@ -32,6 +32,11 @@ class TritonProcess:
         """The gRPC address, `127.0.0.1:port`."""
         return self._launch.target
 
+    @property
+    def shared_prefix(self) -> str:
+        """What the names of regions start with that its guard removes."""
+        return self._launch.shm_prefix
+
     async def __aenter__(self) -> Self:
         try:
             self._guard = await asyncio.create_subprocess_exec(

@@ -24,6 +24,11 @@ class Server(Protocol):
         """Whether we load its models and may end it."""
         ...
 
+    @property
+    def shared_prefix(self) -> str:
+        """What the names of our regions in its shared memory start with; empty when it does not see ours."""
+        ...
+
     async def ended(self) -> str:
         """Wait until it has ended; return how."""
         ...
@@ -44,6 +49,7 @@ class ExternalTriton:
     """A Triton that others run: it is asked, never started, stopped or told what to load."""
 
     is_ours = False
+    shared_prefix = ""
 
     def __init__(self, target: str) -> None:
         self.target = target

@@ -170,7 +170,7 @@ class Supervisor:
     async def _serve(self, server: Server) -> None:
         """Bring the run up, then watch it. Raises ServerDown when it must be given up."""
         settings = self._settings
-        await self._client.connect(server.target)
+        await self._client.connect(server.target, server.shared_prefix)
         await self._wait_live(server)
         prover = Prover(self._client, self._canaries, settings, self._set_model)
         async with asyncio.TaskGroup() as admissions:

@@ -85,10 +85,10 @@ def nothing_left_behind(processes: Processes) -> Iterator[None]:
     assert _leftovers() <= before[1]  # a start sweeps away what others left
 
 
-def _leftovers() -> set[Path]:
-    """Regions and run directories of this process and of dead ones; other living processes keep theirs."""
+def _leftovers() -> set[str]:
+    """Runs of this process and of dead ones with a region or a directory; other living processes keep theirs."""
     return {
-        path
+        "-".join(path.name.split("-")[:5])
         for folder in ("/dev/shm", "/tmp")
         for path in Path(folder).glob("sensorium-triton-*")
         if int(path.name.split("-")[3]) == os.getpid() or not Path("/proc", path.name.split("-")[3]).exists()

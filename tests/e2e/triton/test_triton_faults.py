@@ -30,6 +30,7 @@ SERVER = "tritonserver"
 STUB = "triton_python_backend_stub"
 GUARD = Path(sys.executable).name
 PATIENCE = 30.0
+LARGE = {"x": np.ones((1, 1 << 16), np.float32)}  # goes through shared memory
 
 
 async def reach(supervisor: Supervisor, wanted: Callable[[TritonState], bool]) -> TritonState:
@@ -44,8 +45,8 @@ async def reach(supervisor: Supervisor, wanted: Callable[[TritonState], bool]) -
 async def serves_again(supervisor: Supervisor) -> bool:
     """Wait for a restart; return whether the model computes."""
     await reach(supervisor, lambda state: state.restarts > 0 and state.phase is Phase.SERVING)
-    answer = await supervisor.infer("double", {"x": np.ones((1, 3), np.float32)}, ["y"])
-    return answer["y"].tolist() == [[2, 2, 2]]
+    answers = [await supervisor.infer("double", inputs, ["y"]) for inputs in ({"x": LARGE["x"][:, :3]}, LARGE)]
+    return all((answer["y"] == 2).all() for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ async def test_triton_serves_again_after(
 ) -> None:
     async with Supervisor(settings, canaries) as supervisor:
         await supervisor.wait_ready(PATIENCE)
+        await supervisor.infer("double", LARGE, ["y"])
         os.kill(processes()[victim][0], blow)
         assert await serves_again(supervisor)
 
@@ -85,13 +87,15 @@ async def test_while_triton_is_away_nothing_is_ready(
 
 PARENT = """
 import asyncio, sys
+import numpy as np
 from sensorium.settings import TritonSettings
 from sensorium.triton.supervisor import Supervisor
 
 async def main():
     async with Supervisor(TritonSettings.model_validate_json(sys.stdin.readline()), {}) as supervisor:
-        state = await supervisor.wait_ready(30)
-        print("ready", state.ready("double"), file=sys.stderr, flush=True)
+        await supervisor.wait_ready(30)
+        large = await supervisor.infer("double", {"x": np.ones((1, 1 << 16), np.float32)}, ["y"])
+        print("ready", large["y"].all(), file=sys.stderr, flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())

@@ -1,8 +1,10 @@
 """How models fare on one real Triton: good ones serve, whatever happens to the others, and errors are told apart."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +45,10 @@ def within(seconds: float):  # type: ignore[no-untyped-def]
     return context.opened(context.CallContext(deadline=time.monotonic() + seconds))
 
 
+def regions() -> list[Path]:
+    return list(Path("/dev/shm").glob(f"sensorium-triton-*-{os.getpid()}-*-input-*"))
+
+
 @pytest.mark.parametrize("model", ["double", "plain"])
 async def test_good_models_serve_beside_bad_ones(triton: Supervisor, model: str) -> None:
     x = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -80,6 +86,13 @@ async def test_tensors_larger_than_the_first_shared_memory_go_through(triton: Su
     x = np.random.default_rng(7).random((32, 100_000), np.float32)
     answer = await triton.infer("double", {"x": x}, ["y"])
     assert np.array_equal(answer["y"], 2 * x)
+
+
+async def test_large_tensors_of_many_calls_reach_triton_through_shared_memory(triton: Supervisor) -> None:
+    arrays = [np.full((1 + i % 3, 50_000), i, np.float32) for i in range(16)]
+    answers = await asyncio.gather(*(triton.infer("double", {"x": x}, ["y"]) for x in arrays))
+    assert all(np.array_equal(answer["y"], 2 * x) for answer, x in zip(answers, arrays, strict=True))
+    assert regions()
 
 
 async def test_an_unknown_model_is_not_found(triton: Supervisor) -> None:
