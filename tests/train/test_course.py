@@ -53,10 +53,14 @@ def whole(places: Places) -> Places:
     return places
 
 
-def course(places: Places, start: str | None = None) -> Course:
+def course(places: Places, *start: str, whole: bool = True) -> Course:
     text = (places.data.parent / "tiny.toml").read_text()
-    path = places.data.parent / f"tiny-{start}.toml"
-    path.write_text(text.replace("stem = 8", f'start = "{start}"\nstem = 8') if start else text)
+    if start:
+        text = text.replace("stem = 8", f"start = {list(start)}\nstem = 8")
+    if not whole:  # without a phase
+        text = text[: text.index("[[image.phases]]")] + text[text.index("[image.captions]") :]
+    path = places.data.parent / f"tiny-{'-'.join(start)}.toml"
+    path.write_text(text)
     return Course(read_configuration(path), places, lambda line: None)
 
 
@@ -143,11 +147,22 @@ def test_a_fold_whose_run_has_not_ended_does_not_count() -> None:
 
 def test_a_run_may_begin_with_the_tower_of_another(whole: Places) -> None:
     places = Places(whole.data, whole.data.parent / "second", whole.repository)
-    course(places, start="whole").train_image()
+    course(places, "whole").train_image()
     first = torch.load(places.folder / "image.pt", weights_only=True)["history"][0]["loss"]
     assert first < torch.load(whole.folder / "image.pt", weights_only=True)["history"][0]["loss"]
     with pytest.raises(NotFound, match="nowhere"):
-        course(Places(whole.data, whole.data.parent / "third", whole.repository), start="nowhere").train_image()
+        course(Places(whole.data, whole.data.parent / "third", whole.repository), "nowhere").train_image()
+
+
+def test_a_run_without_phases_is_the_mean_of_its_start(whole: Places) -> None:
+    second = Places(whole.data, whole.data.parent / "second", whole.repository)
+    course(second, "whole").train_image()
+    mean = Places(whole.data, whole.data.parent / "mean", whole.repository)
+    course(mean, "whole", "second", whole=False).train_image()
+    found = [torch.load(each.folder / "image.pt", weights_only=True) for each in (whole, second, mean)]
+    one, other, half = (each["average"]["tower.head.weight"] for each in found)
+    assert torch.allclose(half, (one + other) / 2)
+    assert found[2]["history"][0]["figures"].keys() == found[0]["history"][-1]["figures"].keys()
 
 
 def test_shipping_before_training_says_so(places: Places) -> None:

@@ -107,7 +107,9 @@ class ImageRun:
         workers: Threads that share each step; every one normalises over its own share of the batch.
         evaluate_every: Epochs between evaluations.
         exchange: The share of steps whose labelled images have rectangles of each other laid into them; None is 0.
-        start: The folder of an earlier run, beside this run's, whose tower this one begins with; None begins anew.
+        phases: The course of the run; one that has a start may have none, and is then the mean of its start.
+        start: The folders of earlier runs, beside this run's, the mean of whose towers this one begins with; none
+            begins anew.
     """
 
     train: Texts
@@ -119,17 +121,19 @@ class ImageRun:
     size: Count
     batch: Count
     workers: Count
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     evaluate_every: Count
     optimizer: Optimizer
+    phases: tuple[Phase, ...] = ()
     exchange: Share | None = None
-    start: Name | None = None
+    start: tuple[Name, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.depths) or not self.widths:
             raise ValueError("widths and depths must have as many entries, one at least")
         if self.batch % self.workers or self.captions.batch % self.workers:
             raise ValueError("workers must divide both batches")
+        if not self.phases and not self.start:
+            raise ValueError("a run has phases, or a start")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -215,6 +219,6 @@ def fingerprint(configuration: TrainingConfiguration, tower: Literal["image", "a
     fields = asdict(configuration)
     relevant = {key: fields[key] for key in ("seed", "precision", "text", tower)}
     for later in ("exchange", "start"):  # Checkpoints from before a field was there stay good.
-        if relevant[tower].get(later) is None:
+        if not relevant[tower].get(later):
             relevant[tower].pop(later, None)
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

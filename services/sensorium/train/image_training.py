@@ -1,9 +1,10 @@
 """Trains the image tower, from the configuration to the averaged weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from sensorium.errors import NotFound
 from sensorium.train.checkpoint import read_checkpoint
@@ -31,21 +32,32 @@ def train_image_tower(
     schedule = Schedule(run.phases, steps, optimizer.learning_rate, optimizer.warmup)
     lesson = ImageLesson(configuration, material, schedule)
     if run.start and not (folder / "image.pt").is_file():
-        begin_with(lesson.network, folder.parent / run.start / "image.pt")
+        begin_with(lesson.network, [folder.parent / name / "image.pt" for name in run.start])
     keeping = Keeping(folder / "image.pt", fingerprint(configuration, "image"))
     plan = Lessons(schedule, optimizer, run.evaluate_every, run.workers)
     network, history = Loop(lesson, plan, keeping, report).run()
     return network.tower, history
 
 
-def begin_with(network: nn.Module, path: Path) -> None:
-    """Give a network the averaged weights of an earlier run.
+def begin_with(network: nn.Module, paths: Sequence[Path]) -> None:
+    """Give a network the mean of the averaged weights of earlier runs ("model soup", https://arxiv.org/abs/2203.05482).
 
     Raises:
         NotFound: There is no such run.
         FailedPrecondition: Its checkpoint is damaged.
     """
+    states = [_averaged(path) for path in paths]
+    network.load_state_dict({name: _mean([state[name] for state in states]) for name in states[0]})
+
+
+def _averaged(path: Path) -> Mapping[str, Tensor]:
     contents = read_checkpoint(path)
     if contents is None:
         raise NotFound(f"there is no {path} to begin with")
-    network.load_state_dict(contents["average"])
+    weights: Mapping[str, Tensor] = contents["average"]
+    return weights
+
+
+def _mean(weights: Sequence[Tensor]) -> Tensor:
+    """Return the mean of what was learned; counts are those of the first."""
+    return torch.stack(list(weights)).mean(0) if weights[0].is_floating_point() else weights[0]

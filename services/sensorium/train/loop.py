@@ -80,6 +80,9 @@ class Loop:
     def run(self) -> tuple[nn.Module, list[Mark]]:
         """Return the averaged network and the history, after the last step."""
         schedule, saved = self._plan.schedule, time.monotonic()
+        if not schedule.steps and not self._history:
+            self._close_epoch()
+            self._save()
         while self._step < schedule.steps:
             self._advance()
             if self._step % schedule.steps_per_epoch == 0:

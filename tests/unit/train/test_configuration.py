@@ -53,7 +53,7 @@ def test_a_towers_checkpoints_are_bound_to_its_own_part(configuration: TrainingC
 
 
 def test_another_seed_and_another_beginning_are_other_recipes(configuration: TrainingConfiguration) -> None:
-    begun = dataclasses.replace(configuration, image=dataclasses.replace(configuration.image, start="earlier"))
+    begun = dataclasses.replace(configuration, image=dataclasses.replace(configuration.image, start=("earlier",)))
     reseeded = dataclasses.replace(configuration, seed=4)
     exchanging = dataclasses.replace(configuration, image=dataclasses.replace(configuration.image, exchange=0.5))
     assert len({fingerprint(each, "image") for each in (configuration, begun, reseeded, exchanging)}) == 4
