@@ -69,7 +69,8 @@ class World:
 
     async def connect(self, base_url: str, kind: ConnectionKind = ConnectionKind.OPEN_AI, **configs: str) -> None:
         models = (ConnectionModel(LETTER_MODEL.name, ModelKind.EMBEDDING),)
-        spec = ConnectionSpec(kind, configs={"base_url": base_url, **configs}, secrets={"api_key": KEY}, models=models)
+        secrets = {"token" if kind is ConnectionKind.EAS else "api_key": KEY}
+        spec = ConnectionSpec(kind, configs={"base_url": base_url, **configs}, secrets=secrets, models=models)
         await self.ports.connections.create_connection(SERVICE, spec)
 
     async def reconnect(self, **configs: str) -> None:
@@ -122,7 +123,13 @@ HERE = pytest.mark.parametrize("world", ["local"], indirect=True)
 
 
 @pytest.mark.parametrize(
-    ("kind", "path"), [(ConnectionKind.OPEN_AI, "/v1"), (ConnectionKind.DASH_SCOPE, "/api/v1")], ids=str
+    ("kind", "path"),
+    [
+        (ConnectionKind.OPEN_AI, "/v1"),
+        (ConnectionKind.DASH_SCOPE, "/api/v1"),
+        (ConnectionKind.EAS, "/api/predict/embeddings"),
+    ],
+    ids=str,
 )
 async def test_the_front_of_another_mesh_indexes_and_tags_files_and_embeds_what_is_looked_for(
     world: World, kind: ConnectionKind, path: str
@@ -313,6 +320,15 @@ async def test_a_key_is_sent_and_stands_in_no_error_and_no_log_line(
     assert KEY not in f"{job} {fault.message} {fault.metadata} {told.out} {told.err}"
 
 
+async def test_pai_eas_gets_its_token_bare(world: World, service: ScriptedService) -> None:
+    service.script = [(200, {}, b'{"status_code": 401, "message": ["no"]}')]
+    await world.connect(service.base_url, ConnectionKind.EAS)
+    await world.imported(a="aaaa")
+    with pytest.raises(FailedPrecondition, match="401: no"):
+        await world.run(INDEX)
+    assert service.asked[0][:2] == ("/v1", KEY)
+
+
 async def test_a_search_waits_for_no_repeat(world: World, service: ScriptedService) -> None:
     await world.connect(service.base_url)
     await world.imported(a="aaaa")
@@ -413,11 +429,11 @@ async def test_connections_that_do_not_embed_are_refused(world: World) -> None:
     await world.imported(a="aaaa")
     with pytest.raises(NotFound):
         await world.run(INDEX)
-    eas = ConnectionSpec(ConnectionKind.EAS, configs={"base_url": "http://127.0.0.1"}, secrets={"token": "t"})
-    await world.ports.connections.create_connection(SERVICE, eas)
-    with pytest.raises(Unimplemented, match="eas do not embed"):
+    disk = ConnectionSpec(ConnectionKind.LOCAL, configs={"root": str(world.folder)})
+    await world.ports.connections.create_connection(SERVICE, disk)
+    with pytest.raises(InvalidArgument, match="local do not embed"):
         await world.run(INDEX)
-    with pytest.raises(InvalidArgument, match="eas is no vector database"):
+    with pytest.raises(InvalidArgument, match="local is no vector database"):
         await world.run(IndexWork(database=SERVICE))
     with pytest.raises(InvalidArgument, match="without a connection"):
         await world.run(TagWork(AAA, model="letters"))

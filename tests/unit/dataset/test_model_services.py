@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from sensorium.dataset.model_services.assumed_calibration import AssumedCalibration
 from sensorium.dataset.model_services.dash_scope import DashScopeApi
-from sensorium.dataset.model_services.http_service import retry_after
+from sensorium.dataset.model_services.eas import EasApi
+from sensorium.dataset.model_services.embedding_api import EmbeddingApi
+from sensorium.dataset.model_services.http_service import Key, retry_after
 from sensorium.dataset.model_services.media_uri import media_type, uri_of
 from sensorium.dataset.model_services.open_ai import OpenAiApi
-from sensorium.dataset.model_services.profile import model_of, profile_of
+from sensorium.dataset.model_services.profile import key_of, model_of, profile_of
 from sensorium.dataset.patience import patiently
 from sensorium.errors import (
     FailedPrecondition,
@@ -29,7 +31,7 @@ from sensorium.model.content import Content, Media, Modality, Part, TokenIds
 from sensorium.model.dataset_names import ConnectedModel, ConnectionName
 from sensorium.model.embedding import Calibration, EmbedRequest, EmbedResponse, ModelInfo
 
-APIS = [OpenAiApi(), DashScopeApi()]
+APIS = [OpenAiApi(), DashScopeApi(), EasApi()]
 WORDS = [Content.of_text("a"), Content.of_text("b")]
 PICTURE = Content((Part(Modality.IMAGE, Media(b"GIF8")),))
 BASE = {"base_url": "http://h/v1/"}
@@ -40,7 +42,7 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["data", "output", "embeddings", "embedding", "index", "code", "message"]),
+            st.sampled_from(["data", "output", "embeddings", "embedding", "index", "code", "message", "status_code"]),
             inner,
             max_size=3,
         )
@@ -54,7 +56,7 @@ def spec(kind: ConnectionKind = ConnectionKind.OPEN_AI, **configs: str) -> Conne
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_token_ids_are_not_sent(api: OpenAiApi | DashScopeApi) -> None:
+def test_token_ids_are_not_sent(api: EmbeddingApi) -> None:
     with pytest.raises(InvalidArgument) as refused:
         api.body("m", Modality.TEXT, [Content((Part(Modality.TEXT, TokenIds((1, 2))),))], 0)
     assert refused.value.reason is Reason.OPTION_UNSUPPORTED
@@ -67,11 +69,12 @@ def test_vectors_stand_where_they_say(vectors: list[list[float]], order: st.Data
     assert OpenAiApi().rows(json.dumps({"data": items}).encode(), len(vectors)) == vectors
     answer = json.dumps({"output": {"embeddings": items}, "request_id": "r"}).encode()
     assert DashScopeApi().rows(answer, len(vectors)) == vectors
+    assert EasApi().rows(answer, len(vectors)) == vectors
 
 
 @pytest.mark.parametrize("api", APIS, ids=lambda api: type(api).__name__)
 @given(answer=st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()), count=st.integers(1, 3))
-def test_any_answer_gives_vectors_or_an_error_of_ours(api: OpenAiApi | DashScopeApi, answer: bytes, count: int) -> None:
+def test_any_answer_gives_vectors_or_an_error_of_ours(api: EmbeddingApi, answer: bytes, count: int) -> None:
     try:
         found = api.rows(answer, count)
     except SensoriumError:
@@ -107,6 +110,22 @@ def test_an_error_with_a_good_status_is_seen(code: str, kind: type[SensoriumErro
         DashScopeApi().rows(json.dumps({"code": code, "message": "m"}).encode(), 1)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(429, ResourceExhausted), (503, Unavailable), (401, FailedPrecondition), (400, InvalidArgument)],
+)
+def test_a_status_in_the_body_is_seen(status: int, kind: type[SensoriumError]) -> None:
+    with pytest.raises(kind, match=f"{status}: no; never"):
+        EasApi().rows(json.dumps({"status_code": status, "message": ["no", "never"]}).encode(), 1)
+
+
+def test_what_came_of_a_part_of_the_contents_is_taken() -> None:
+    answer = (
+        b'{"status_code": 204, "message": ["too long"], "output": {"embeddings": [{"index": 1, "embedding": [2]}]}}'
+    )
+    assert EasApi().rows(answer, 2) == [None, [2]]
+
+
 def test_services_are_asked_in_their_words() -> None:
     assert json.loads(OpenAiApi().body("m", Modality.TEXT, WORDS, 0)) == {
         "model": "m", "input": ["a", "b"], "encoding_format": "float",
@@ -120,6 +139,9 @@ def test_services_are_asked_in_their_words() -> None:
         "input": {"contents": [{"text": "a"}, {"text": "b"}, {"image": "data:image/gif;base64,R0lGOA=="}]},
         "parameters": {"dimension": 8},
     }
+    assert json.loads(EasApi().body("m", Modality.IMAGE, [PICTURE], 8)) == {
+        "model": "m", "input": {"contents": [{"image": "data:image/gif;base64,R0lGOA=="}]},
+    }  # fmt: skip
 
 
 def test_media_go_by_their_bytes_or_by_an_address_of_the_web() -> None:
@@ -162,6 +184,12 @@ def test_a_key_that_no_header_can_hold_is_refused_without_being_told(key: str) -
         profile_of(ConnectionSpec(ConnectionKind.OPEN_AI, configs=BASE, secrets={"api_key": key}))
     assert key not in caught.value.message
     assert caught.value.field == "connection.secrets['api_key']"
+
+
+def test_keys_go_as_each_kind_of_service_takes_them() -> None:
+    token = ConnectionSpec(ConnectionKind.EAS, configs=BASE, secrets={"token": "t"})
+    assert (key_of(spec()), key_of(token)) == (Key("k", "Bearer "), Key("t", ""))
+    assert "hunter2" not in repr(Key("hunter2", ""))
 
 
 def test_the_first_embedding_model_of_a_connection_is_its_default() -> None:

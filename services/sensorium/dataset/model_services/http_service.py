@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -33,6 +34,14 @@ _DENIED = {401, 403}
 _ABSENT = {404, 405, 410}
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What opens a service: the secret, empty for none, and what goes before it in the header `Authorization`."""
+
+    secret: str = field(repr=False)
+    before: str = "Bearer "
+
+
 class HttpService:
     """One service, by its base URL and its key, which is in no error and no log line.
 
@@ -42,12 +51,12 @@ class HttpService:
         pool: Keeps connections; shared with other services.
         name: The connection, for errors.
         base_url: Without a slash at its end.
-        key: Goes along as a bearer token; empty sends none.
+        key: Goes along with each call, if there is one.
         seconds: How long one call may take.
     """
 
     def __init__(
-        self, pool: httpcore2.AsyncConnectionPool, name: ConnectionName, base_url: str, key: str, seconds: float
+        self, pool: httpcore2.AsyncConnectionPool, name: ConnectionName, base_url: str, key: Key, seconds: float
     ) -> None:
         self._pool = pool
         self._name = name
@@ -73,7 +82,8 @@ class HttpService:
             raise self._away(f"cannot be reached: {type(error).__name__}") from None
 
     async def _post(self, path: str, body: bytes) -> bytes:
-        headers = [*_HEADERS, *([(b"Authorization", f"Bearer {self._key}".encode())] if self._key else [])]
+        told = f"{self._key.before}{self._key.secret}".encode()
+        headers = [*_HEADERS, *([(b"Authorization", told)] if self._key.secret else [])]
         timeouts = {"connect": self._seconds, "read": self._seconds, "write": self._seconds, "pool": self._seconds}
         async with self._pool.stream(
             "POST", f"{self._base_url}{path}", headers=headers, content=body, extensions={"timeout": timeouts}
@@ -116,7 +126,8 @@ class HttpService:
 
     def _without_key(self, content: bytes) -> bytes:
         """Return an answer without the key, which a service may repeat in what it says of an error."""
-        return content.replace(self._key.encode(), b"***") if len(self._key) >= SHORTEST_KEY else content
+        secret = self._key.secret
+        return content.replace(secret.encode(), b"***") if len(secret) >= SHORTEST_KEY else content
 
     def _away(self, why: str, wait: float | None = None) -> Unavailable:
         return Unavailable(

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 import httpcore2
 
 from sensorium.dataset.model_services.dash_scope import DashScopeApi
+from sensorium.dataset.model_services.eas import EasApi
 from sensorium.dataset.model_services.embedder import ConnectedEmbedder
 from sensorium.dataset.model_services.embedding_api import EmbeddingApi
 from sensorium.dataset.model_services.http_service import HttpService
 from sensorium.dataset.model_services.open_ai import OpenAiApi
-from sensorium.dataset.model_services.profile import check_host, model_of, profile_of
+from sensorium.dataset.model_services.profile import check_host, key_of, model_of, profile_of
 from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.dataset_names import ConnectedModel, ConnectionName
 from sensorium.settings import DatasetSettings
@@ -18,6 +19,7 @@ from sensorium.settings import DatasetSettings
 _APIS: Mapping[ConnectionKind, EmbeddingApi] = {
     ConnectionKind.OPEN_AI: OpenAiApi(),
     ConnectionKind.DASH_SCOPE: DashScopeApi(),
+    ConnectionKind.EAS: EasApi(),
 }
 
 
@@ -37,17 +39,16 @@ class ModelOpener:
         """Return what embeds by a model of a connection, the first for embeddings when `model` is empty.
 
         Raises:
-            InvalidArgument: A config has no meaning, no model is known, or URI_REFUSED: the host is not allowed.
-            Unimplemented: The connection is of a kind that does not embed yet.
+            InvalidArgument: The connection does not embed, a config has no meaning, no model is known, or URI_REFUSED:
+                the host is not allowed.
         """
         profile = profile_of(spec)
         check_host(profile.base_url, self._settings.model_hosts, "connection.configs['base_url']")
-        key = spec.secrets.get("api_key", "")
         return ConnectedEmbedder(
             ConnectedModel(name, model_of(spec, model)),
             profile,
             _APIS[spec.kind],
-            HttpService(self._pool, name, profile.base_url, key, self._settings.model_seconds),
+            HttpService(self._pool, name, profile.base_url, key_of(spec), self._settings.model_seconds),
             calls=self._settings.model_calls,
             retry_seconds=self._settings.retry_seconds,
         )

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from sensorium.errors import InvalidArgument, Reason, Unimplemented
+from sensorium.dataset.model_services.http_service import Key
+from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.connection import ConnectionKind, ConnectionSpec, ModelKind
 from sensorium.model.content import Modality
 from sensorium.model.embedding import Calibration
 
 # The kinds of connections whose models embed.
-EMBEDDING_KINDS = frozenset({ConnectionKind.DASH_SCOPE, ConnectionKind.OPEN_AI})
+EMBEDDING_KINDS = frozenset({ConnectionKind.DASH_SCOPE, ConnectionKind.OPEN_AI, ConnectionKind.EAS})
 
 LARGEST_BATCH = 2048
 LARGEST_DIMENSION = 65_536
@@ -20,8 +21,15 @@ LARGEST_DIMENSION = 65_536
 _MODALITIES = {
     ConnectionKind.OPEN_AI: (Modality.TEXT,),
     ConnectionKind.DASH_SCOPE: (Modality.TEXT, Modality.IMAGE),
+    ConnectionKind.EAS: (Modality.TEXT, Modality.IMAGE),
 }
-_BATCHES = {ConnectionKind.OPEN_AI: 32, ConnectionKind.DASH_SCOPE: 1}
+_BATCHES = {ConnectionKind.OPEN_AI: 32, ConnectionKind.DASH_SCOPE: 1, ConnectionKind.EAS: 8}
+# What the secret is called, and what goes before it in the header: PAI-EAS takes its tokens bare.
+_KEYS = {
+    ConnectionKind.OPEN_AI: ("api_key", "Bearer "),
+    ConnectionKind.DASH_SCOPE: ("api_key", "Bearer "),
+    ConnectionKind.EAS: ("token", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,12 @@ def profile_of(spec: ConnectionSpec) -> Profile:
     """Return what the configs of a connection say.
 
     Raises:
-        InvalidArgument: A config has no meaning; names it.
-        Unimplemented: Models of this kind of connection cannot be used yet.
+        InvalidArgument: A config has no meaning, or the connection is of a kind that does not embed; names the field.
     """
     if spec.kind not in EMBEDDING_KINDS:
-        raise Unimplemented(f"connections of the kind {spec.kind} do not embed: see docs/roadmap.md")
+        raise InvalidArgument(
+            f"connection.kind: connections of the kind {spec.kind} do not embed", field="connection.kind"
+        )
     configs = spec.configs
     _check_sendable(spec)
     return Profile(
@@ -83,6 +92,12 @@ def model_of(spec: ConnectionSpec, model: str) -> str:
     return first
 
 
+def key_of(spec: ConnectionSpec) -> Key:
+    """Return what opens the service of a connection that embeds."""
+    name, before = _KEYS[spec.kind]
+    return Key(spec.secrets.get(name, ""), before)
+
+
 def check_host(base_url: str, allowed: tuple[str, ...], field: str) -> None:
     """Refuse a host that the settings do not allow. Raises InvalidArgument, URI_REFUSED."""
     host = (urlsplit(base_url).hostname or "").lower()
@@ -96,11 +111,11 @@ def check_host(base_url: str, allowed: tuple[str, ...], field: str) -> None:
 
 def _check_sendable(spec: ConnectionSpec) -> None:
     """Refuse an address and a key that no head of a request can hold."""
-    address, key = spec.configs["base_url"], spec.secrets.get("api_key", "")
+    address, key = spec.configs["base_url"], key_of(spec).secret
     if not (address.isascii() and address.isprintable()) or set(address) & set("?# "):
         raise _invalid("base_url", "it is not http(s)://host[:port][/path] in ASCII")
     if not (key.isascii() and key.isprintable()) or key != key.strip():
-        field = "connection.secrets['api_key']"
+        field = f"connection.secrets[{_KEYS[spec.kind][0]!r}]"
         raise InvalidArgument(f"{field}: it has characters that no header can hold", field=field)
 
 

@@ -44,8 +44,7 @@ class ModelSources:
 
         Raises:
             NotFound: There is no such connection.
-            InvalidArgument: It has no such model, or may not be called.
-            Unimplemented: It is of a kind that does not embed yet.
+            InvalidArgument: It has no such model, may not be called, or does not embed.
         """
         key, etag = (connection, model), (await self._connections.get_connection(connection)).etag
         found = self._open.get(key)
