@@ -32,7 +32,17 @@ from sensorium.model.dataset_export import (
     TagGroup,
 )
 from sensorium.model.dataset_file import FileRecord, FileSelection, FileTags, TagEdit
-from sensorium.model.dataset_job import ImportWork, IndexWork, Job, JobFileState, JobSpec, JobState, TagWork, Work
+from sensorium.model.dataset_job import (
+    ImportWork,
+    IndexWork,
+    Job,
+    JobFileState,
+    JobPlan,
+    JobSpec,
+    JobState,
+    TagWork,
+    Work,
+)
 from sensorium.model.dataset_names import ConnectionName, DatasetName, FileName, VersionName
 from sensorium.model.names import TagDefinitionName
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
@@ -422,3 +432,82 @@ async def test_links_lead_no_export_out_of_its_folder(world: World) -> None:
     assert job.error
     assert job.error.reason is Reason.URI_REFUSED
     assert not [*world.folder.glob("*part*")]
+
+
+# --- Dry runs -------------------------------------------------------------------------------------------------------
+
+
+async def planned(world: World, work: Work, version: VersionName = V1) -> JobPlan:
+    """Return what a job would change, once it is sure that asking changed nothing."""
+    before, lying = await world.files(version), sorted(world.out.rglob("*"))
+    job = await world.ports.jobs.create_job(JobSpec(version, work), dry_run=True)
+    assert (await world.files(version), sorted(world.out.rglob("*"))) == (before, lying)
+    assert job.plan
+    assert job.plan.total_count == job.total_count
+    return job.plan
+
+
+async def test_a_dry_run_of_an_export_counts_its_files_and_goes_over_no_other(world: World) -> None:
+    await tagged(world)
+    target = world.target(ExportFormat.JSONL)
+    chosen = FileSelection(filter='FileType = "text"')
+    assert await planned(world, ExportWork(target, chosen)) == JobPlan(added_count=3)
+    await world.run(ExportWork(target))
+    with pytest.raises(AlreadyExists):
+        await planned(world, ExportWork(target))
+    outside = ExportWork(replace(target, uri=str(world.folder)))
+    with pytest.raises(InvalidArgument):
+        await planned(world, outside)
+
+
+@over_grpc
+async def test_a_dry_run_says_which_records_of_an_export_are_new_changed_or_the_same(world: World) -> None:
+    await tagged(world)
+    source = world.target(ExportFormat.JSONL)
+    await world.run(ExportWork(source))
+    new = await planned(world, ImportExportWork(source), COPY)
+    assert new == JobPlan(added_count=4, added_tag_count=4)
+    await world.run(ImportExportWork(source), COPY)
+    for mode in ExportMode:
+        assert await planned(world, ImportExportWork(source, mode), COPY) == JobPlan(unchanged_count=4)
+    one, other = (FileSelection(filter=f'FileName = "{name}.txt"') for name in "ac")
+    await world.ports.files.edit_tags(TagEdit(COPY, one, remove=("mine",)))
+    await world.ports.files.edit_tags(TagEdit(COPY, other, add=("theirs",)))
+    merged = await planned(world, ImportExportWork(source), COPY)
+    assert merged == JobPlan(changed_count=1, unchanged_count=3, added_tag_count=1)
+    replaced = await planned(world, ImportExportWork(source, ExportMode.OVERWRITE), COPY)
+    assert replaced == JobPlan(changed_count=2, unchanged_count=2, added_tag_count=1, removed_tag_count=1)
+    part = world.out / "one/data/part-00000.jsonl"
+    damaged = part.read_text().replace('"content_type":"image/png"', '"content_type":7').encode()
+    assert damaged != part.read_bytes()
+    part.write_bytes(damaged)
+    with pytest.raises(DataLoss):
+        await planned(world, ImportExportWork(source), COPY)
+    manifest = world.manifest()
+    manifest["parts"][0]["sha256"] = hashlib.sha256(damaged).hexdigest()  # type: ignore[index]
+    (world.out / "one/manifest.json").write_text(json.dumps(manifest))
+    assert (await planned(world, ImportExportWork(source), COPY)).refused_count == 1
+    with pytest.raises(NotFound):
+        await planned(world, ImportExportWork(world.target(ExportFormat.JSONL, "nowhere")), COPY)
+
+
+async def test_a_dry_run_of_filling_a_logical_version_compares_with_it(world: World) -> None:
+    await tagged(world)
+    into = LogicalTarget(PICKED.dataset)
+    assert await planned(world, ExportWork(into)) == JobPlan(added_count=4, added_tag_count=4)
+    assert await world.files(PICKED) == {}
+    await world.run(ExportWork(into))
+    assert await planned(world, ExportWork(into)) == JobPlan(unchanged_count=4)
+    (world.folder / "a.txt").write_text("another text")
+    await world.run(ImportWork())
+    assert await planned(world, ExportWork(into)) == JobPlan(unchanged_count=4)
+    replaced = ExportWork(replace(into, mode=ExportMode.OVERWRITE))
+    assert await planned(world, replaced) == JobPlan(changed_count=1, unchanged_count=3)
+    for name in range(8):
+        (world.folder / f"{name}.txt").write_text("more")
+    await world.run(ImportWork())
+    with pytest.raises(InvalidArgument) as caught:
+        await planned(world, ExportWork(into))
+    assert caught.value.reason is Reason.TOO_MANY_ITEMS
+    with pytest.raises(InvalidArgument):
+        await planned(world, ExportWork(LogicalTarget(COPY.dataset)))

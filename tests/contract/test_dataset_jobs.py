@@ -35,6 +35,7 @@ from sensorium.model.dataset_job import (
     Job,
     JobFileState,
     JobMode,
+    JobPlan,
     JobSpec,
     JobState,
     ReconcileWork,
@@ -526,24 +527,104 @@ async def test_a_dry_run_of_an_import_lists_what_it_would_register(world: World)
     for name in ("a.txt", "b.txt", "sub/c.txt", "sub/d.other"):
         world.write(name, "abc")
 
-    async def planned(work: ImportWork) -> tuple[int, int]:
+    async def counted(work: ImportWork) -> tuple[int, int]:
         job = await world.ports.jobs.create_job(JobSpec(V1, work), dry_run=True)
         return job.total_count, job.skipped_count
 
-    assert await planned(ImportWork()) == (3, 0)
-    assert await planned(ImportWork("sub")) == (1, 0)
-    assert await planned(ImportWork(include=("*.other",))) == (1, 0)
+    assert await counted(ImportWork()) == (3, 0)
+    assert await counted(ImportWork("sub")) == (1, 0)
+    assert await counted(ImportWork(include=("*.other",))) == (1, 0)
     await world.run(ImportWork())
     world.write("b.txt", "changed")
-    assert await planned(ImportWork()) == (3, 2)
+    assert await counted(ImportWork()) == (3, 2)
     assert (await world.ports.jobs.list_jobs(NAME, 10, "")).items[1:] == ()
+
+
+async def planned(world: World, work: Work, mode: JobMode = JobMode.FULL) -> JobPlan:
+    """Return what a job would change, once it is sure that asking changed nothing."""
+    before, jobs = await world.files(status=StatusFilter.ALL), await world.ports.jobs.list_jobs(NAME, 0, "")
+    job = await world.ports.jobs.create_job(JobSpec(V1, work, mode=mode), dry_run=True)
+    assert await world.files(status=StatusFilter.ALL) == before
+    assert await world.ports.jobs.list_jobs(NAME, 0, "") == jobs
+    assert job.plan
+    return job.plan
+
+
+async def test_a_dry_run_of_an_import_says_what_is_new_changed_and_gone(world: World) -> None:
+    for name in ("same", "changed", "gone", "sub/gone"):
+        world.write(f"{name}.txt", name)
+    assert await planned(world, ImportWork()) == JobPlan(added_count=4)
+    await world.run(ImportWork())
+    world.write("changed.txt", "otherwise")
+    world.write("new.txt", "new")
+    world.write("empty.txt", "")
+    (world.folder / "gone.txt").unlink()
+    (world.folder / "sub/gone.txt").unlink()
+    assert await planned(world, ImportWork()) == JobPlan(1, 1, removed_count=2, unchanged_count=1, refused_count=1)
+    assert await planned(world, ImportWork(exclude=("sub/*",))) == JobPlan(
+        1, 1, removed_count=1, unchanged_count=1, refused_count=1
+    )
+    assert (await planned(world, ImportWork("sub"))).removed_count == 1
+    assert (await planned(world, ImportWork(keep_vanished=True))).removed_count == 0
+
+
+async def test_a_dry_run_of_tagging_and_indexing_tells_what_is_done_again(world: World) -> None:
+    await tagged(world)
+    world.write("d.txt", "dddd")
+    await world.run(ImportWork())
+    assert await planned(world, TagWork(LETTERS)) == JobPlan(1, 3)
+    assert await planned(world, TagWork(LETTERS), JobMode.INCREMENTAL) == JobPlan(1, unchanged_count=3)
+    assert await planned(world, IndexWork()) == JobPlan(4)
+    assert (await world.ports.datasets.get_version(V1)).collection is None
+    await world.run(IndexWork())
+    world.write("d.txt", "otherwise")
+    await world.run(ImportWork())
+    assert await planned(world, IndexWork(), JobMode.INCREMENTAL) == JobPlan(0, 1, unchanged_count=3)
+    for refused in (TagWork(TagDefinitionName("default", "nowhere")), IndexWork("nowhere")):
+        with pytest.raises(SensoriumError):
+            await planned(world, refused)
+
+
+async def test_a_dry_run_of_a_revert_counts_the_tags_that_would_change(world: World) -> None:
+    first = await tagged(world)
+    await world.memory.tagger.update_definition(
+        DefinitionUpdate(LETTERS, TagDefinitionSpec((TagSpec("ccc"),)), (DefinitionField.TAGS,))
+    )
+    second = await world.run(TagWork(LETTERS))
+    assert await planned(world, RevertTagsWork(first.name)) == JobPlan(unchanged_count=3)
+    foreseen = await planned(world, RevertTagsWork(second.name))
+    assert foreseen == JobPlan(changed_count=3, added_tag_count=2, removed_tag_count=1)
+    before = {path: each.tags.effective for path, each in (await world.files()).items()}
+    await world.run(RevertTagsWork(second.name))
+    after = {path: each.tags.effective for path, each in (await world.files()).items()}
+    assert sum(len({*after[path]} - {*before[path]}) for path in after) == foreseen.added_tag_count
+    assert sum(len({*before[path]} - {*after[path]}) for path in after) == foreseen.removed_tag_count
+    with pytest.raises(NotFound):
+        await planned(world, RevertTagsWork(JobName(NAME, "nowhere")))
+
+
+async def test_a_dry_run_of_reconciling_finds_orphans_and_what_is_missing(world: World) -> None:
+    await tagged(world)
+    assert await planned(world, ReconcileWork()) == JobPlan()
+    await world.run(IndexWork())
+    name, store = collection_of(V1), world.memory.store
+    assert await planned(world, ReconcileWork()) == JobPlan(unchanged_count=3)
+    lost, other, same = sorted(store.documents[name])
+    orphans = {each: replace(store.documents[name][same], id=each) for each in ("one", "two")}
+    store.documents[name] |= {**orphans, other: replace(store.documents[name][other], tags=("wrong",))}
+    del store.documents[name][lost]
+    documents = dict(store.documents[name])
+    assert await planned(world, ReconcileWork()) == JobPlan(1, 1, removed_count=2, unchanged_count=1)
+    assert store.documents[name] == documents
+    await world.memory.searcher.delete_collection(name, force=True)
+    assert await planned(world, ReconcileWork()) == JobPlan(3)
 
 
 async def test_a_dry_run_estimates_and_starts_nothing(world: World) -> None:
     await tagged(world)
-    planned = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)), dry_run=True)
-    assert (planned.total_count, planned.state) == (3, JobState.PENDING)
-    assert planned.remaining_ms is not None
+    whole = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS)), dry_run=True)
+    assert (whole.total_count, whole.state) == (3, JobState.PENDING)
+    assert whole.remaining_ms is not None
     none = await world.ports.jobs.create_job(JobSpec(V1, TagWork(LETTERS), mode=JobMode.INCREMENTAL), dry_run=True)
     assert none.total_count == 0
     assert len((await world.ports.jobs.list_jobs(NAME, 0, "")).items) == 2

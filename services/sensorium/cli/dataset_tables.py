@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sensorium.model.connection import Connection
     from sensorium.model.dataset import Dataset, DatasetVersion
     from sensorium.model.dataset_file import AlgorithmTag, FileRecord, FileStatistics, TagChange
-    from sensorium.model.dataset_job import Job, Work
+    from sensorium.model.dataset_job import Job, JobPlan, Work
     from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
     from sensorium.model.search import Facet
     from sensorium.model.version_difference import FileDifference
@@ -216,7 +216,21 @@ def _why(job: "Job") -> str:
 
 
 def plan_line(job: "Job") -> str:
-    """Return what a job would do."""
+    """Return what a job would do, and under it what it would change."""
     seconds = "" if job.remaining_ms is None else f", about {job.remaining_ms / 1000:,.0f} s"
-    others = f", {job.skipped_count:,} are as they were" if job.skipped_count else ""
-    return f"it would work on {counted(job.total_count - job.skipped_count, 'file')}{seconds}{others}"
+    line = f"it would work on {counted(job.total_count - job.skipped_count, 'file')}{seconds}"
+    changes = _changes(job.plan) if job.plan else []
+    return f"{line}\n  {', '.join(changes)}" if changes else line
+
+
+def _changes(plan: "JobPlan") -> list[str]:
+    told = {
+        "to add": plan.added_count,
+        "to change": plan.changed_count,
+        "to remove": plan.removed_count,
+        "as they are": plan.unchanged_count,
+        "cannot be taken": plan.refused_count,
+        "tags to add": plan.added_tag_count,
+        "tags to remove": plan.removed_tag_count,
+    }
+    return [f"{count:,} {what}" for what, count in told.items() if count]

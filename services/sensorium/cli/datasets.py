@@ -185,29 +185,35 @@ def revert(
     session: Session,
     dataset: Name,
     job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the tagging job.", show_default=False)],
+    *,
+    version: Version = 0,
+    dry_run: DryRun = False,
+    detach: Detach = False,
 ) -> None:
-    """Take back what a tagging job gave.
+    """Take back what a tagging job gave; the tags that the job before it gave count again.
 
-    [green]sensorium dataset revert road job-1a2b[/]
+    [green]sensorium dataset revert road job-1a2b --dry-run[/]
     """
     from sensorium.model.dataset_job import RevertTagsWork
     from sensorium.model.dataset_names import DatasetName, JobName
 
     identifier = job.rpartition("/")[2]  # `job list` shows it behind its dataset.
     name = JobName(DatasetName(session.connection.workspace, dataset), identifier)
-    started(session, dataset, RevertTagsWork(name), 0)
+    started(session, dataset, RevertTagsWork(name), version, dry_run=dry_run, detach=detach)
 
 
 @group.command()
 @command
-def reconcile(session: Session, dataset: Name, *, version: Version = 0, detach: Detach = False) -> None:
+def reconcile(
+    session: Session, dataset: Name, *, version: Version = 0, dry_run: DryRun = False, detach: Detach = False
+) -> None:
     """Make the search collection of a version agree with its records: after a restore, or when in doubt.
 
-    [green]sensorium dataset reconcile road[/]
+    [green]sensorium dataset reconcile road --dry-run[/]
     """
     from sensorium.model.dataset_job import ReconcileWork
 
-    started(session, dataset, ReconcileWork(), version, detach=detach)
+    started(session, dataset, ReconcileWork(), version, dry_run=dry_run, detach=detach)
 
 
 @group.command()

@@ -90,17 +90,18 @@ def import_export(
     connection: Storage = "",
     overwrite: Overwrite = False,
     version: Version = 0,
+    dry_run: DryRun = False,
     detach: Detach = False,
 ) -> None:
-    """Read the records that an export wrote.
+    """Read the records that an export wrote; a dry run reads them too, and says which are new or would change.
 
-    [green]sensorium dataset import-export copy /srv/exports/road --format parquet[/]
+    [green]sensorium dataset import-export copy /srv/exports/road --format parquet --dry-run[/]
     """
     from sensorium.model.dataset_export import ExportMode, ImportExportWork
 
     mode = ExportMode.OVERWRITE if overwrite else ExportMode.MERGE
     work = ImportExportWork(_storage(session, folder, format, connection), mode)
-    started(session, dataset, work, version, detach=detach)
+    started(session, dataset, work, version, dry_run=dry_run, detach=detach)
 
 
 def register(group: typer.Typer) -> None:

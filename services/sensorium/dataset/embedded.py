@@ -15,20 +15,28 @@ from sensorium.dataset.dataset_service import DatasetService
 from sensorium.dataset.file_batches import FileBatchService
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_service import FileService
+from sensorium.dataset.jobs.document_check import DocumentCheck
 from sensorium.dataset.jobs.engine import FileWork, JobEngine, Plan, Scan
 from sensorium.dataset.jobs.export_import import ExportImport
 from sensorium.dataset.jobs.export_work import Exporting
 from sensorium.dataset.jobs.exporting import StorageExport
 from sensorium.dataset.jobs.filling import LogicalExport
 from sensorium.dataset.jobs.importing import FileImport
-from sensorium.dataset.jobs.indexing import Indexing
+from sensorium.dataset.jobs.indexing import Indexing, indexed_before
 from sensorium.dataset.jobs.joining import Joining
+from sensorium.dataset.jobs.plans.export_import_plan import ExportImportPlan
+from sensorium.dataset.jobs.plans.export_plan import ExportPlan
+from sensorium.dataset.jobs.plans.foreseen import Foreseeing
+from sensorium.dataset.jobs.plans.import_plan import ImportPlan
+from sensorium.dataset.jobs.plans.reconcile_plan import ReconcilePlan
+from sensorium.dataset.jobs.plans.revert_plan import RevertPlan
+from sensorium.dataset.jobs.plans.selection_plan import SelectionPlan
 from sensorium.dataset.jobs.reconciling import Reconciling
 from sensorium.dataset.jobs.reverting import Reverting
 from sensorium.dataset.jobs.runner import Advance, DurableRunner, Executor, Runner
 from sensorium.dataset.jobs.service import JobService
 from sensorium.dataset.jobs.signals import Signals
-from sensorium.dataset.jobs.tagging import Tagging
+from sensorium.dataset.jobs.tagging import Tagging, tagged_before
 from sensorium.dataset.jobs.version_files import opener
 from sensorium.dataset.model_services.opening import model_opener
 from sensorium.dataset.model_services.sources import ModelSources
@@ -100,20 +108,25 @@ async def embedded_datasets(
         finder = FileFinder(library)
         opened = opener(store, connections)
         indexing = Indexing(store, opened, neighbours.searcher, sources, connections)
-        works: dict[str, FileWork] = {
-            "tag": Tagging(opened, neighbours.tagger, sources),
-            "index": indexing,
-            "revert_tags": Reverting(store),
-        }
-        exporting = Exporting(
-            store, StorageExport(store, opened, connections), LogicalExport(store, settings.max_logical_files)
-        )
-        importing = FileImport(store, opened)
+        tagging, reverting = Tagging(opened, neighbours.tagger, sources), Reverting(store)
+        works: dict[str, FileWork] = {"tag": tagging, "index": indexing, "revert_tags": reverting}
+        to_version = LogicalExport(store, settings.max_logical_files)
+        exporting = Exporting(store, StorageExport(store, opened, connections), to_version)
+        check = DocumentCheck(store, neighbours.searcher)
         scans: dict[str, Scan] = {
-            "import": importing,
+            "import": FileImport(store, opened),
             "export": exporting,
             "import_export": ExportImport(store, connections, settings),
-            "reconcile": Reconciling(store, neighbours.searcher, indexing),
+            "reconcile": Reconciling(store, neighbours.searcher, check, indexing),
+        }
+        foreseeing: dict[str, Foreseeing] = {
+            "tag": SelectionPlan(store, tagging, tagging.pinned, tagged_before),
+            "index": SelectionPlan(store, indexing, indexing.checked, indexed_before),
+            "revert_tags": RevertPlan(store, reverting),
+            "import": ImportPlan(store, opened),
+            "export": ExportPlan(store, exporting, to_version, connections),
+            "import_export": ExportImportPlan(store, connections, settings),
+            "reconcile": ReconcilePlan(store, check),
         }
         engine = JobEngine(
             store,
@@ -135,7 +148,7 @@ async def embedded_datasets(
             _painters(settings.queue_thumbnails) as painters,
         ):
             plans: dict[str, Plan] = {**works, "export": exporting}
-            jobs = JobService(store, plans, {"import": importing}, running, signals=signals, limits=settings)
+            jobs = JobService(store, plans, foreseeing, running, signals=signals, limits=settings)
             await jobs.resume_unfinished()
             if place.is_shared:
                 await shared.enter_async_context(_doing(Joining(store, running).follow()))

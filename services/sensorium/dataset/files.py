@@ -97,6 +97,12 @@ def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -
     return keys
 
 
+def differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
+    """Return whether `register` would change what is known of a file, beside who wrote it and when."""
+    names = {*_FACTS, *_CARRIED} - {"status", "import_job", "update_time"}
+    return any(name in columns and getattr(row, name) != columns[name] for name in names)
+
+
 def mark_deleted(sql: Connection, version: int, keys: Sequence[int]) -> int:
     """Mark files as deleted; return how many were there."""
     gone = (files.c.version == version) & files.c.key.in_(keys) & (files.c.status == FileStatus.ACTIVE.value)

@@ -56,6 +56,12 @@ def edited(row: Row[Any], edit: TagEdit) -> Tags:
     return row.algorithm_tags, user, deleted
 
 
+def effective(given: Tags) -> list[str]:
+    """Return the tags that count, of algorithm, user and deleted tags."""
+    algorithm, user, deleted = given
+    return sorted(({*algorithm} | {*user}) - {*deleted})
+
+
 def tag(sql: Connection, version: int, job: str, said: Mapping[int, Mapping[str, Any]]) -> None:
     """Write what a tagging job said of files, by their keys; of one definition the latest counts."""
     definition = next(iter(said.values()))["definition"] if said else ""
@@ -79,6 +85,18 @@ def revert(sql: Connection, version: int, keys: Sequence[int], reverted: str, jo
         waiting = taggings.c.file.in_(of_heir) & (taggings.c.superseded_by == reverted)
         sql.execute(update(taggings).where(waiting).values(superseded_by=heir))
     refresh(sql, version, keys, job)
+
+
+def without(sql: Connection, keys: Sequence[int], reverted: str) -> dict[int, set[str]]:
+    """Return the algorithm tags that files would have once `revert` took back what the job `reverted` said of them."""
+    rows = sql.execute(select(taggings).where(taggings.c.file.in_(keys))).all()
+    heirs = {row.file: row.superseded_by for row in rows if row.job == reverted}
+    given: dict[int, set[str]] = {}
+    for row in rows:
+        heir = heirs.get(row.file, "") if row.superseded_by == reverted else row.superseded_by
+        if row.job != reverted and not heir:
+            given.setdefault(row.file, set()).update(each[0] for each in row.tags)
+    return given
 
 
 def refresh(sql: Connection, version: int, keys: Sequence[int], job: str) -> None:
@@ -105,14 +123,14 @@ def page(sql: Connection, file: int, before: int, limit: int) -> tuple[list[tupl
 
 def _columns(row: Row[Any], after: Tags, now: int) -> dict[str, Any]:
     algorithm, user, deleted = after
-    effective = sorted(({*algorithm} | {*user}) - {*deleted})
+    shown = effective(after)
     return {
         "changed": row.key,
         "algorithm_tags": algorithm,
         "user_tags": user,
         "deleted_tags": deleted,
-        "tags": effective,
-        "tokens": dict(tokens_of(row.file_name, row.file_dir, effective)),
+        "tags": shown,
+        "tokens": dict(tokens_of(row.file_name, row.file_dir, shown)),
         "tag_update_time": now,
     }
 

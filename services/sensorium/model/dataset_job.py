@@ -1,6 +1,6 @@
 """Jobs: long work on the files of a dataset version."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -123,6 +123,38 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class JobPlan:
+    """What a job would change: files, records of an export, or documents of a collection that is reconciled.
+
+    Attributes:
+        added_count: New ones; of tagging and indexing, those that are done for the first time.
+        changed_count: Those that are there, and would be another; of tagging and indexing, those that are done again.
+        removed_count: Those that go: vanished files, documents without a file.
+        unchanged_count: Those that stay as they are.
+        refused_count: Those that cannot be taken.
+        added_tag_count: Effective tags that files would gain, each counted for every file.
+        removed_tag_count: Effective tags that files would lose.
+    """
+
+    added_count: int = 0
+    changed_count: int = 0
+    removed_count: int = 0
+    unchanged_count: int = 0
+    refused_count: int = 0
+    added_tag_count: int = 0
+    removed_tag_count: int = 0
+
+    def __add__(self, other: "JobPlan") -> "JobPlan":
+        """Return what both would change together."""
+        return JobPlan(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    @property
+    def total_count(self) -> int:
+        """All that the job would look at; what goes is in no listing, and not counted."""
+        return self.added_count + self.changed_count + self.unchanged_count + self.refused_count
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job as it is.
 
@@ -131,6 +163,7 @@ class Job:
         remaining_ms: How long the rest takes at this rate; None when it cannot be said.
         error: Why it failed, or why it waits.
         logs: What happened, latest last.
+        plan: What it would change; of a dry run alone.
     """
 
     name: JobName
@@ -147,6 +180,7 @@ class Job:
     logs: tuple[str, ...] = ()
     start_time: datetime | None = None
     end_time: datetime | None = None
+    plan: JobPlan | None = None
 
 
 class JobFileState(StrEnum):

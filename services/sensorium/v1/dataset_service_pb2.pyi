@@ -1049,6 +1049,7 @@ class DatasetJob(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/jobs/{job}`."""
     version: _builtins.str
@@ -1117,6 +1118,10 @@ class DatasetJob(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it ended; unset before."""
 
+    @_builtins.property
+    def plan(self) -> Global___DatasetJobPlan:
+        """Output only. What it would change; set in the answer to a dry run alone."""
+
     def __init__(
         self,
         *,
@@ -1143,10 +1148,11 @@ class DatasetJob(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        plan: Global___DatasetJobPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_remaining_ms", b"_remaining_ms", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "export", b"export", "import", b"import", "import_export", b"import_export", "index", b"index", "reconcile", b"reconcile", "remaining_ms", b"remaining_ms", "revert_tags", b"revert_tags", "start_time", b"start_time", "tag", b"tag", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_remaining_ms", b"_remaining_ms", "create_time", b"create_time", "end_time", b"end_time", "error", b"error", "export", b"export", "import", b"import", "import_export", b"import_export", "index", b"index", "plan", b"plan", "reconcile", b"reconcile", "remaining_ms", b"remaining_ms", "revert_tags", b"revert_tags", "start_time", b"start_time", "tag", b"tag", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remaining_ms", b"_remaining_ms", "concurrency", b"concurrency", "create_time", b"create_time", "description", b"description", "end_time", b"end_time", "error", b"error", "export", b"export", "failed_count", b"failed_count", "import", b"import", "import_export", b"import_export", "index", b"index", "logs", b"logs", "mode", b"mode", "name", b"name", "rate", b"rate", "reconcile", b"reconcile", "remaining_ms", b"remaining_ms", "revert_tags", b"revert_tags", "skipped_count", b"skipped_count", "start_time", b"start_time", "state", b"state", "succeeded_count", b"succeeded_count", "tag", b"tag", "total_count", b"total_count", "version", b"version", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_remaining_ms", b"_remaining_ms", "concurrency", b"concurrency", "create_time", b"create_time", "description", b"description", "end_time", b"end_time", "error", b"error", "export", b"export", "failed_count", b"failed_count", "import", b"import", "import_export", b"import_export", "index", b"index", "logs", b"logs", "mode", b"mode", "name", b"name", "plan", b"plan", "rate", b"rate", "reconcile", b"reconcile", "remaining_ms", b"remaining_ms", "revert_tags", b"revert_tags", "skipped_count", b"skipped_count", "start_time", b"start_time", "state", b"state", "succeeded_count", b"succeeded_count", "tag", b"tag", "total_count", b"total_count", "version", b"version", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__remaining_ms: _TypeAlias = _typing.Literal["remaining_ms"]  # noqa: Y015
     _WhichOneofArgType__remaining_ms: _TypeAlias = _typing.Literal["_remaining_ms", b"_remaining_ms"]  # noqa: Y015
@@ -1158,6 +1164,54 @@ class DatasetJob(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
 Global___DatasetJob: _TypeAlias = DatasetJob  # noqa: Y015
+
+@_typing.final
+class DatasetJobPlan(_message.Message):
+    """Is what a job would change, counted without doing it: in files, in records of an export, or, for `reconcile`, in
+    documents of the search collection.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDED_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    REMOVED_COUNT_FIELD_NUMBER: _builtins.int
+    UNCHANGED_COUNT_FIELD_NUMBER: _builtins.int
+    REFUSED_COUNT_FIELD_NUMBER: _builtins.int
+    ADDED_TAG_COUNT_FIELD_NUMBER: _builtins.int
+    REMOVED_TAG_COUNT_FIELD_NUMBER: _builtins.int
+    added_count: _builtins.int
+    """New ones; of tagging and indexing, those that no job of this kind has done yet."""
+    changed_count: _builtins.int
+    """Those that are there, and would be another; of tagging and indexing, those that are done again."""
+    removed_count: _builtins.int
+    """Those that go: files that have vanished from storage, documents without a file."""
+    unchanged_count: _builtins.int
+    """Those that stay as they are."""
+    refused_count: _builtins.int
+    """Those that cannot be taken, as empty files and damaged records."""
+    added_tag_count: _builtins.int
+    """Effective tags that files would gain, each counted once for every file; not known before tagging."""
+    removed_tag_count: _builtins.int
+    """Effective tags that files would lose, counted alike."""
+    def __init__(
+        self,
+        *,
+        added_count: _builtins.int = ...,
+        changed_count: _builtins.int = ...,
+        removed_count: _builtins.int = ...,
+        unchanged_count: _builtins.int = ...,
+        refused_count: _builtins.int = ...,
+        added_tag_count: _builtins.int = ...,
+        removed_tag_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_count", b"added_count", "added_tag_count", b"added_tag_count", "changed_count", b"changed_count", "refused_count", b"refused_count", "removed_count", b"removed_count", "removed_tag_count", b"removed_tag_count", "unchanged_count", b"unchanged_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatasetJobPlan: _TypeAlias = DatasetJobPlan  # noqa: Y015
 
 @_typing.final
 class ImportWork(_message.Message):
@@ -3636,7 +3690,9 @@ class CreateDatasetJobRequest(_message.Message):
     request_id: _builtins.str
     """A UUID that makes a repeat of this call within a day harmless: nothing is done again. May be empty."""
     dry_run: _builtins.bool
-    """Answers with the job as it would be, `total_count` and `remaining_ms` estimated, and starts nothing."""
+    """Answers with the job as it would be, `total_count`, `skipped_count` and `remaining_ms` estimated and `plan` saying
+    what would change, and starts nothing. What would be refused is refused.
+    """
     @_builtins.property
     def job(self) -> Global___DatasetJob:
         """The job; its name is ignored."""

@@ -20,7 +20,7 @@ def road(run: Any, mesh: MemoryMesh, tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "a.txt").write_text("aaaa")
     (folder / "b.txt").write_text("bbbb")
-    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
+    settings = DatasetSettings(roots=(tmp_path,), export_roots=(tmp_path,), retry_seconds=())
     mesh.datasets = lambda: embedded_datasets(tmp_path / "state", settings, neighbours(mesh), TaskRunner)
     definition = tmp_path / "letters.json"
     definition.write_text(json.dumps({"tags": {"aaa": "", "bbb": ""}, "threshold": 0.9}))
@@ -103,6 +103,34 @@ def test_jobs_are_listed_shown_and_told_what_to_do(run: Any, road: Path) -> None
     assert listed["kind"] == "import"
     assert run("job", "delete", listed["name"]).status == 0
     assert run("job", "show", name).status == ExitStatus.NOT_FOUND
+
+
+def test_every_job_can_be_tried_without_doing_anything(run: Any, road: Path, tmp_path: Path) -> None:
+    def would(*command: str) -> str:
+        tried = run("dataset", *command, "--dry-run")
+        assert tried.status == 0
+        said: str = tried.out
+        return said
+
+    assert would("import", "road") == "it would work on 2 files\n  2 to add\n"
+    run("dataset", "import", "road")
+    assert "  2 to add\n" in would("tag", "road", "letters")
+    tagging = job_name(run("dataset", "tag", "road", "letters"))
+    assert "  2 to change, 2 tags to remove\n" in would("revert", "road", tagging)
+    assert would("reconcile", "road") == "it would work on 0 files\n"
+    run("dataset", "index", "road")
+    assert "  2 as they are\n" in would("reconcile", "road")
+    out = str(tmp_path / "out")
+    assert "  2 to add\n" in would("export", "road", out)
+    run("dataset", "export", "road", out)
+    assert run("dataset", "export", "road", out, "--dry-run").status != 0
+    run("dataset", "create", "copy", "--uri", str(road))
+    assert "  2 to add, 2 tags to add\n" in would("import-export", "copy", out)
+    run("dataset", "import-export", "copy", out)
+    assert "  2 as they are\n" in would("import-export", "copy", out)
+    run("dataset", "create", "picked", "--logical")
+    assert "  2 to add, 2 tags to add\n" in would("export-to", "road", "picked")
+    assert len(run("job", "list", "--json").documents()) == 5
 
 
 def test_what_no_export_knows_is_an_error_of_the_option(run: Any, road: Path) -> None:

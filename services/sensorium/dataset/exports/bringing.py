@@ -1,6 +1,6 @@
 """Brings file records of elsewhere into a version, in SQL; their tags are joined with those there, or replace them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,13 +69,25 @@ def _tag(sql: Connection, version: int, brought: Mapping[int, Brought], mode: Ex
     for row in sql.execute(select(taggings.c.file, taggings.c.tags).where(current)):
         given.setdefault(row.file, set()).update(each[0] for each in row.tags)
 
-    def joined(row: Row[Any]) -> tags.Tags:
-        algorithm, theirs = given.get(row.key, set()), brought[row.key]
-        user, deleted = {*theirs.user_tags}, {*theirs.deleted_tags}
-        if mode is ExportMode.MERGE:
-            user |= {*row.user_tags}
-            shown = {*row.tags} | {each[0] for tagging in theirs.taggings for each in tagging["tags"]} - deleted
-            deleted = (deleted | {*row.deleted_tags}) - shown
-        return sorted(algorithm), sorted(user), sorted(deleted & algorithm)
+    def change(row: Row[Any]) -> tags.Tags:
+        before = (row.algorithm_tags, row.user_tags, row.deleted_tags)
+        return joined(before, given.get(row.key, ()), brought[row.key], mode)
 
-    tags.rewrite(sql, version, list(brought), joined, job=job)
+    tags.rewrite(sql, version, list(brought), change, job=job)
+
+
+def joined(before: tags.Tags, algorithm: Iterable[str], theirs: Brought, mode: ExportMode) -> tags.Tags:
+    """Return the tags of a file once it was brought.
+
+    Args:
+        before: Its tags before.
+        algorithm: What taggers say of it then.
+        theirs: What comes in.
+        mode: What happens to tags that are there.
+    """
+    user, deleted = {*theirs.user_tags}, {*theirs.deleted_tags}
+    if mode is ExportMode.MERGE:
+        user |= {*before[1]}
+        shown = {*tags.effective(before)} | {each[0] for said in theirs.taggings for each in said["tags"]} - deleted
+        deleted = (deleted | {*before[2]}) - shown
+    return sorted(algorithm), sorted(user), sorted(deleted & {*algorithm})

@@ -77,7 +77,7 @@ class Describing:
 
     def _row(self, file: ListedFile, head: bytes | SensoriumError | None) -> dict[str, Any] | SensoriumError | None:
         """Return the row of a file by its head, if it was read; None when the head is not enough."""
-        if fault := file.error or _emptiness(file):
+        if fault := fault_of(file):
             return fault
         if head is None:
             return _row_of(file, NOTHING, self.job)
@@ -104,8 +104,11 @@ async def _together(files: Sequence[ListedFile]) -> AsyncIterator[Sequence[Liste
         yield files[start : start + TOGETHER]
 
 
-def _emptiness(file: ListedFile) -> InvalidArgument | None:
-    return None if file.size_bytes else InvalidArgument("the file is empty", reason=Reason.CONTENT_EMPTY)
+def fault_of(file: ListedFile) -> SensoriumError | None:
+    """Return why a file cannot be registered, as far as its listing says."""
+    if file.error or file.size_bytes:
+        return file.error
+    return InvalidArgument("the file is empty", reason=Reason.CONTENT_EMPTY)
 
 
 def _kind(file: ListedFile) -> str:

@@ -66,35 +66,19 @@ class Planned:
 
 
 class Plan(Protocol):
-    """Work that is made definite when its job is created, and of which can be said which files it means."""
+    """Work that is made definite when its job is created."""
 
     async def pinned(self, job: Planned) -> Work:
         """Return the work with nothing left open, and make what it needs. Raises NotFound, FailedPrecondition."""
         ...
 
-    async def chosen(self, job: Planned) -> ColumnElement[bool]:
-        """Return the condition for the files that the job works on."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """How many files a job would find, and how many of them it would leave as they are."""
-
-    total: int
-    unchanged: int
-
-
-class Foreseeing(Protocol):
-    """Work that finds its files by itself, and can look for them without doing anything."""
-
-    async def foreseen(self, job: Planned) -> Foreseen:
-        """Return what the work would find now. Raises what the storage raises, and DeadlineExceeded."""
-        ...
-
 
 class FileWork(Plan, Protocol):
     """Work that looks at each file of a selection by itself."""
+
+    async def chosen(self, job: Planned) -> ColumnElement[bool]:
+        """Return the condition for the files that the job works on."""
+        ...
 
     async def process(self, job: Row[Any], files: Sequence[Row[Any]]) -> Outcome:
         """Do the work for some files. What it does outside the catalog must be harmless to do again.

@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row
+from sqlalchemy import Connection, Row
 
 from sensorium.dataset import datasets, versions
 from sensorium.dataset.jobs.engine import Planned
 from sensorium.dataset.jobs.exporting import StorageExport
 from sensorium.dataset.jobs.filling import LogicalExport
 from sensorium.dataset.jobs.work_json import work_from_json
-from sensorium.dataset.selecting import filter_of, selected
 from sensorium.errors import InvalidArgument
 from sensorium.model.dataset import Edition
 from sensorium.model.dataset_export import ExportWork, LogicalTarget, StorageTarget
@@ -49,11 +48,6 @@ class Exporting:
                 return replace(work, target=replace(target, version=number))
             case StorageTarget():
                 return work
-
-    async def chosen(self, job: Planned) -> ColumnElement[bool]:
-        """Return the condition for the files that go."""
-        work = _work(job.work)
-        return selected(job.version, work.selection, filter_of(work.selection))
 
     async def scan(self, job: Row[Any], checkpoint: Callable[[], Awaitable[None]]) -> None:
         """Do the work."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from sensorium.dataset import files
 from sensorium.dataset.connection_service import ConnectionService
@@ -19,7 +19,7 @@ from sensorium.dataset.exports.manifest import Manifest, Part
 from sensorium.dataset.exports.part_format import PartFormat, Sample
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.job_lease import fenced
-from sensorium.dataset.jobs.version_files import OpenVersion
+from sensorium.dataset.jobs.version_files import OpenVersion, count_files
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.storages.file_sink import FileSink, once
 from sensorium.dataset.tables import files as table
@@ -79,8 +79,8 @@ class StorageExport:
         reader = await self._reader(job, work, target, sink)
         retrying = bool(job.prepared)
         number, after = await self._store.read(lambda sql: part_rows.place(sql, job.key))
-        if not number and await sink.exists(manifest.PATH):
-            raise AlreadyExists(f"another export lies at {target.uri}", metadata={"resource": target.uri})
+        if not number:
+            await check_free(sink, target)
         chosen = _again(job) if retrying else selected(job.version, work.selection, filter_of(work.selection))
         if not retrying:
             await self._store.write(fenced(job, lambda sql: _count_all(sql, job.key, chosen)))
@@ -166,6 +166,12 @@ class StorageExport:
         await sink.put(manifest.PATH, once(manifest.encoded(written)))
 
 
+async def check_free(sink: FileSink, target: StorageTarget) -> None:
+    """Raise AlreadyExists when another export lies where one would go."""
+    if await sink.exists(manifest.PATH):
+        raise AlreadyExists(f"another export lies at {target.uri}", metadata={"resource": target.uri})
+
+
 async def _put(sink: FileSink, form: PartFormat, number: int, samples: Sequence[Sample]) -> Part:
     path = form.path.format(number=number)
     encoded = await asyncio.to_thread(form.encode, samples)
@@ -180,8 +186,7 @@ def _again(job: Row[Any]) -> ColumnElement[bool]:
 
 
 def _count_all(sql: Connection, job: int, chosen: ColumnElement[bool]) -> None:
-    total = sql.execute(select(func.count()).select_from(table).where(chosen)).scalar_one()
-    job_rows.change(sql, job, total=total)
+    job_rows.change(sql, job, total=count_files(sql, chosen))
 
 
 def _card(version: str) -> str:

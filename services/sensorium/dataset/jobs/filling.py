@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from sensorium.dataset import versions
 from sensorium.dataset.exports import part_rows
@@ -15,6 +15,7 @@ from sensorium.dataset.exports.bringing import Brought, bring
 from sensorium.dataset.exports.manifest import Part
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.job_lease import fenced
+from sensorium.dataset.jobs.version_files import count_files
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import taggings
@@ -56,14 +57,7 @@ class LogicalExport:
             FailedPrecondition: VERSION_PUBLISHED: the target was published meanwhile.
         """
         chosen = selected(job.version, work.selection, filter_of(work.selection))
-        counted = select(func.count()).select_from(table).where(chosen)
-        total = await self._store.read(lambda sql: sql.execute(counted).scalar_one())
-        if total > self._most:
-            raise InvalidArgument(
-                f"the selection has {total} files, the limit of a logical version is {self._most}",
-                reason=Reason.TOO_MANY_ITEMS,
-                metadata={"limit": str(self._most), "actual": str(total)},
-            )
+        total = await self.check_count(chosen)
         await self._store.write(fenced(job, lambda sql: job_rows.change(sql, job.key, total=total)))
         number, after = await self._store.read(lambda sql: part_rows.place(sql, job.key))
         while True:
@@ -78,17 +72,32 @@ class LogicalExport:
             )
             number, after = number + 1, rows[-1].key
 
+    async def check_count(self, chosen: ColumnElement[bool]) -> int:
+        """Return how many files are chosen. Raises InvalidArgument (TOO_MANY_ITEMS)."""
+        total = await self._store.read(lambda sql: count_files(sql, chosen))
+        if total > self._most:
+            raise InvalidArgument(
+                f"the selection has {total} files, the limit of a logical version is {self._most}",
+                reason=Reason.TOO_MANY_ITEMS,
+                metadata={"limit": str(self._most), "actual": str(total)},
+            )
+        return total
+
 
 def _fill(
     sql: Connection, *, job: Row[Any], work: ExportWork, target: LogicalTarget, number: int, rows: Sequence[Row[Any]]
 ) -> None:
     into = versions.draft_row(sql, VersionName(target.dataset, target.version))
-    source = sql.execute(select(version_table).where(version_table.c.key == job.version)).one()
-    said = _said(sql, [row.key for row in rows]) if _goes(work, TagGroup.ALGORITHM) else {}
-    brought = [_brought(row, source, work, said.get(row.key, [])) for row in rows]
-    bring(sql, into.key, brought, target.mode, job.id)
+    bring(sql, into.key, brought_of_rows(sql, job.version, work, rows), target.mode, job.id)
     part_rows.add(sql, job.key, number, Part(str(into.key), "", 0, len(rows)), rows[-1].key)
     ledger.count(sql, job.key, succeeded=len(rows))
+
+
+def brought_of_rows(sql: Connection, version: int, work: ExportWork, rows: Sequence[Row[Any]]) -> list[Brought]:
+    """Return files of the version in row `version` as an export brings them."""
+    source = sql.execute(select(version_table).where(version_table.c.key == version)).one()
+    said = _said(sql, [row.key for row in rows]) if _goes(work, TagGroup.ALGORITHM) else {}
+    return [_brought(row, source, work, said.get(row.key, [])) for row in rows]
 
 
 def _brought(row: Row[Any], source: Row[Any], work: ExportWork, said: list[dict[str, Any]]) -> Brought:

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, select
 from sensorium.dataset import files
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.describing import Described, Describing
-from sensorium.dataset.jobs.engine import Foreseen, Planned
 from sensorium.dataset.jobs.job_lease import fenced
 from sensorium.dataset.jobs.known_files import Compared, known_files
 from sensorium.dataset.jobs.version_files import OpenVersion
@@ -70,7 +69,7 @@ class FileImport:
 
         async def look(batch: Sequence[ListedFile]) -> tuple[Compared, Described]:
             # A folder in which files are renamed meanwhile may show one twice.
-            wanted = {each.uri: each for each in batch if _is_wanted(each.path, work)}
+            wanted = {each.uri: each for each in batch if is_wanted(each.path, work)}
             compared = known.compared(list(wanted.values()))
             return compared, await describing.described(compared.fresh)
 
@@ -86,18 +85,6 @@ class FileImport:
         if not work.keep_vanished:
             await self._forget_vanished(job, work, known.unseen(seen), checkpoint)
         await self._store.write(fenced(job, lambda sql: _prepared(sql, job, unchanged)))
-
-    async def foreseen(self, job: Planned) -> Foreseen:
-        """List the files and compare them with the catalog; nothing is read or written."""
-        work = job.work
-        assert isinstance(work, ImportWork)  # noqa: S101  # The service chose by its kind.
-        storage, known = await self._opened(job.version), await known_files(self._store, job.version)
-        total = unchanged = 0
-        async for batch in storage.batches(work.prefix, LISTED):
-            wanted = {each.uri: each for each in batch if _is_wanted(each.path, work)}
-            total += len(wanted)
-            unchanged += known.compared(list(wanted.values())).before
-        return Foreseen(total, unchanged)
 
     async def _register(self, job: Row[Any], found: Described, unchanged: int) -> list[int]:
         """Write down what was found; return the keys of the files, and of known ones that cannot be read any more."""
@@ -120,21 +107,10 @@ class FileImport:
         """Mark the files below the prefix that the listing had not as deleted, a thousand at a time."""
         for start in range(0, len(unseen), BATCH):
             await checkpoint()
-            await self._forget_unseen(job, work, unseen[start : start + BATCH])
-
-    async def _forget_unseen(self, job: Row[Any], work: ImportWork, unseen: Sequence[int]) -> None:
-        """Mark those of some files as deleted that this import would have listed."""
-        folder = work.prefix.strip("/")
-        there = file_table.c.key.in_(unseen) & (file_table.c.status == FileStatus.ACTIVE.value)
-        named = select(file_table.c.key, file_table.c.file_dir, file_table.c.file_name).where(there)
-        gone = [
-            row.key
-            for row in await self._store.read(lambda sql: sql.execute(named).all())
-            if (not folder or row.file_dir == folder or row.file_dir.startswith(f"{folder}/"))
-            and _is_wanted(f"{row.file_dir}/{row.file_name}".lstrip("/"), work)
-        ]
-        if gone:
-            await self._store.write(fenced(job, lambda sql: self._forget(sql, job, gone)), Terms(len(gone), bulk=True))
+            gone = await vanished(self._store, work, unseen[start : start + BATCH])
+            if gone:
+                forget = fenced(job, partial(self._forget, job=job, gone=gone))
+                await self._store.write(forget, Terms(len(gone), bulk=True))
 
     @staticmethod
     def _forget(sql: Connection, job: Row[Any], gone: list[int]) -> None:
@@ -164,6 +140,19 @@ class FileImport:
             await self._store.write(fenced(job, record))
 
 
+async def vanished(store: Store, work: ImportWork, unseen: Sequence[int]) -> list[int]:
+    """Return those of some files, by key, that an import would have listed if they were still there."""
+    folder = work.prefix.strip("/")
+    there = file_table.c.key.in_(unseen) & (file_table.c.status == FileStatus.ACTIVE.value)
+    named = select(file_table.c.key, file_table.c.file_dir, file_table.c.file_name).where(there)
+    return [
+        row.key
+        for row in await store.read(lambda sql: sql.execute(named).all())
+        if (not folder or row.file_dir == folder or row.file_dir.startswith(f"{folder}/"))
+        and is_wanted(f"{row.file_dir}/{row.file_name}".lstrip("/"), work)
+    ]
+
+
 def _begin(sql: Connection, job: Row[Any]) -> int:
     """Count what this job has registered before a crash, and nothing else; return how much that is."""
     now = job_rows.by_id(sql, job.id)
@@ -188,7 +177,8 @@ def _record_retry(
     ledger.count(sql, job.key, succeeded=len(rows), failed=failed)
 
 
-def _is_wanted(path: str, work: ImportWork) -> bool:
+def is_wanted(path: str, work: ImportWork) -> bool:
+    """Return whether an import takes the file at a path, by its patterns or its format."""
     if any(fnmatch.fnmatchcase(path, pattern) for pattern in work.exclude):
         return False
     if work.include:

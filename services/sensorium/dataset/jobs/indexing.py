@@ -19,7 +19,7 @@ from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reas
 from sensorium.model.collection import Collection, CollectionSpec
 from sensorium.model.connection import DATABASE_KINDS, ConnectionKind
 from sensorium.model.content import Content
-from sensorium.model.dataset_job import IndexWork, JobMode, Work
+from sensorium.model.dataset_job import IndexWork, JobMode, TagWork, Work
 from sensorium.model.dataset_names import ConnectedModel, ConnectionName, VersionName
 from sensorium.model.embedding import ModelInfo, Priority
 from sensorium.model.names import CollectionName
@@ -67,21 +67,29 @@ class Indexing:
             Unavailable: The service of the connection does not say its dimension.
             Unimplemented: The database connection is of another engine than the embedded one.
         """
-        work = _work(job.work)
-        await self._check_database(work.database)
-        model = await self._model(work)
-        name = collection_of(job.name)
-        try:
-            found = await self._searcher.get_collection(name)
-        except NotFound:
+        work, name = _work(job.work), collection_of(job.name)
+        model, found = await self.checked(job)
+        if found is None:
             spec = CollectionSpec(f"the files of {job.name}", model.name, attributes=ATTRIBUTES)
             found = await (await self._sources.searcher(model.name)).create_collection(name, spec)
-        _check_same(job.name, found, model, connected=work.connection is not None)
+            _check_same(job.name, found, model, connected=work.connection is not None)
         held = {"collection": str(name), "model_connection": str(work.connection or "")}
         mine = versions.c.key == job.version
         await self._store.write(lambda sql: sql.execute(update(versions).where(mine).values(**held)))
         there = ConnectedModel.find(model.name)
         return replace(work, model=there.model if there else model.name)
+
+    async def checked(self, job: Planned) -> tuple[ModelInfo, Collection | None]:
+        """Return the model and the version's collection, if it has one; raise what `pinned` does, and make nothing."""
+        work = _work(job.work)
+        await self._check_database(work.database)
+        model = await self._model(work)
+        try:
+            found = await self._searcher.get_collection(collection_of(job.name))
+        except NotFound:
+            return model, None
+        _check_same(job.name, found, model, connected=work.connection is not None)
+        return model, found
 
     async def _model(self, work: IndexWork) -> ModelInfo:
         if work.connection:
@@ -142,6 +150,11 @@ def collection_of(version: VersionName) -> CollectionName:
         mark = hashlib.blake2b(plain.encode(), digest_size=8).hexdigest()
         plain = f"{plain[: LONGEST_ID - 17]}-{mark}"
     return CollectionName(version.dataset.workspace, plain)
+
+
+def indexed_before(_work: TagWork | IndexWork) -> ColumnElement[bool]:
+    """Return the condition for the files that have a vector."""
+    return table.c.index_of != ""
 
 
 def _check_same(version: VersionName, found: Collection, model: ModelInfo, *, connected: bool) -> None:

@@ -4,18 +4,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row
 
 from sensorium import context
 from sensorium.dataset.checks import check_length, invalid
 from sensorium.dataset.jobs import job_rows, ledger
-from sensorium.dataset.jobs.engine import Foreseeing, Plan, Planned
+from sensorium.dataset.jobs.engine import Plan, Planned
+from sensorium.dataset.jobs.plans.foreseen import Foreseeing
 from sensorium.dataset.jobs.runner import Runner
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.work_check import check_work
 from sensorium.dataset.jobs.work_json import work_to_json
 from sensorium.dataset.repeats import Repeatable, RequestId
-from sensorium.dataset.tables import files
 from sensorium.errors import FailedPrecondition, Reason
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobSpec, JobState
 from sensorium.model.dataset_names import DatasetName, JobName
@@ -34,8 +34,8 @@ class JobService:
 
     Args:
         store: An open catalog.
-        plans: What makes work definite, and for estimates, by kind.
-        foreseeing: Estimates the work that finds its files by itself, by kind.
+        plans: What makes work definite, by kind.
+        foreseeing: Says what work would do, by kind.
         runner: Steps jobs.
         signals: Tells when a job has changed.
         limits: What requests may hold.
@@ -208,22 +208,24 @@ class JobService:
         return replace(spec, work=await self._plans[kind].pinned(planned))
 
     async def _estimate(self, spec: JobSpec) -> Job:
-        """Return the job as it would be: how many files, and how long at the rate of the last one of its kind."""
+        """Return the job as it would be: what it would do, and how long at the rate of the last one of its kind."""
         version = await self._store.read(lambda sql: job_rows.workable(sql, spec))
         kind = work_to_json(spec.work)["kind"]
-        planned, total, unchanged = Planned(version.key, spec.version, spec.work, spec.mode), version.file_count, 0
-        if kind in self._plans:
-            chosen = await self._plans[kind].chosen(planned)
-            counted = select(func.count()).select_from(files).where(chosen)
-            total = await self._store.read(lambda sql: sql.execute(counted).scalar_one())
-        if kind in self._foreseeing:
-            found = await self._foreseeing[kind].foreseen(planned)
-            total, unchanged = found.total, found.unchanged
+        planned = Planned(version.key, spec.version, spec.work, spec.mode)
+        found = await self._foreseeing[kind].foreseen(planned)
         rate = await self._store.read(lambda sql: job_rows.last_rate(sql, kind))
-        left = round((total - unchanged) / rate * 1000) if rate else None
-        name = JobName(spec.version.dataset, "planned")
-        now = moments.from_micros(moments.now())
-        return Job(name, spec, JobState.PENDING, now, total, skipped_count=unchanged, rate=rate, remaining_ms=left)
+        left = round((found.total - found.skipped) / rate * 1000) if rate else None
+        return Job(
+            JobName(spec.version.dataset, "planned"),
+            spec,
+            JobState.PENDING,
+            moments.from_micros(moments.now()),
+            found.total,
+            skipped_count=found.skipped,
+            rate=rate,
+            remaining_ms=left,
+            plan=found.plan,
+        )
 
 
 def _key(position: str) -> int:

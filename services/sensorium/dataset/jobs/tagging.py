@@ -15,7 +15,7 @@ from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files, taggings
 from sensorium.errors import SensoriumError
 from sensorium.model.content import Content
-from sensorium.model.dataset_job import JobMode, TagWork, Work
+from sensorium.model.dataset_job import IndexWork, JobMode, TagWork, Work
 from sensorium.model.dataset_names import ConnectedModel
 from sensorium.model.embedding import Priority
 from sensorium.model.tagging import AssignedTag, ContentTags, TagRequest, TagResponse
@@ -107,6 +107,13 @@ class Tagging:
         found = await self._tagger.get_definition(work.definition, work.definition_version)
         tagged = await source.tagger.tag_by(replace(found.spec, model=""), request)
         return replace(tagged, version=work.definition_version)
+
+
+def tagged_before(work: TagWork | IndexWork) -> ColumnElement[bool]:
+    """Return the condition for the files that the definition of the work, in any version, has tagged."""
+    definition = str(_work(work).definition)
+    current = taggings.c.superseded_by == ""
+    return exists().where(taggings.c.file == files.c.key, taggings.c.definition == definition, current)
 
 
 def _by_same_model(work: TagWork) -> ColumnElement[bool]:

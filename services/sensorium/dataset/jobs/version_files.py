@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from sensorium.dataset.checks import check_workspace
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.dataset.storages.local_files import too_long
 from sensorium.dataset.storages.logical_files import LogicalFiles
-from sensorium.dataset.tables import datasets, versions
+from sensorium.dataset.tables import datasets, files, versions
 from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.in_order import in_order
 from sensorium.model.content import Content, Media, Modality, Part
@@ -48,6 +48,11 @@ def opener(store: Store, connections: ConnectionService) -> OpenVersion:
         return LogicalFiles(store, version, lambda origin: opened_at(*origin, row.workspace), own)
 
     return opened
+
+
+def count_files(sql: Connection, chosen: ColumnElement[bool]) -> int:
+    """Return how many files satisfy a condition."""
+    return int(sql.execute(select(func.count()).select_from(files).where(chosen)).scalar_one())
 
 
 async def contents_of(storage: FileStore, rows: Sequence[Row[Any]]) -> list[Content | SensoriumError]:

@@ -1,5 +1,7 @@
 """Jobs of datasets on the wire."""
 
+from dataclasses import asdict, fields
+
 from sensorium.errors import InvalidArgument, Unimplemented
 from sensorium.model.dataset_export import ExportWork, ImportExportWork
 from sensorium.model.dataset_job import (
@@ -9,6 +11,7 @@ from sensorium.model.dataset_job import (
     JobFile,
     JobFileState,
     JobMode,
+    JobPlan,
     JobSpec,
     JobState,
     ReconcileWork,
@@ -100,6 +103,7 @@ def job_from_proto(job: pb.DatasetJob) -> Job:
         tuple(job.logs),
         moment_from_proto(job.start_time) if job.HasField("start_time") else None,
         moment_from_proto(job.end_time) if job.HasField("end_time") else None,
+        _plan_from_proto(job.plan) if job.HasField("plan") else None,
     )
 
 
@@ -121,9 +125,18 @@ def job_to_proto(job: Job) -> pb.DatasetJob:
             create_time=moment_to_proto(job.create_time),
             start_time=moment_to_proto(job.start_time) if job.start_time else None,
             end_time=moment_to_proto(job.end_time) if job.end_time else None,
+            plan=_plan_to_proto(job.plan) if job.plan else None,
         )
     )
     return message
+
+
+def _plan_from_proto(plan: pb.DatasetJobPlan) -> JobPlan:
+    return JobPlan(*(getattr(plan, each.name) for each in fields(JobPlan)))
+
+
+def _plan_to_proto(plan: JobPlan) -> pb.DatasetJobPlan:
+    return pb.DatasetJobPlan(**asdict(plan))
 
 
 def job_file_from_proto(entry: pb.JobFile) -> JobFile:

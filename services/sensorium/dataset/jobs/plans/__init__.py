@@ -1,0 +1,1 @@
+"""What jobs would do, for each kind, so that somebody can look before anything changes."""
