@@ -68,7 +68,10 @@ class Datasets(Protocol):
     async def create_version(
         self, name: DatasetName, spec: VersionSpec, *, source: int = 0, request_id: str = ""
     ) -> DatasetVersion:
-        """Create the next version; with the files and tags of version `source` unless that is 0."""
+        """Create the next version; with the files and tags of version `source` unless that is 0.
+
+        What takes long goes on in the background: the version is COPYING then, and cannot be read before it is a draft.
+        """
         ...
 
     async def update_version(self, update: VersionUpdate) -> DatasetVersion:

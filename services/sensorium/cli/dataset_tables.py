@@ -44,6 +44,32 @@ def versions_table(versions: "Iterable[DatasetVersion]") -> "Table":
     )
 
 
+def version_text(version: "DatasetVersion") -> str:
+    """Return all that is known of a version."""
+    known = {
+        "state": version.state.value,
+        "copy": copy_line(version) if version.copy else "",
+        "files": f"{version.file_count:,}",
+        "bytes": f"{version.size_bytes:,}",
+        "uri": version.spec.uri,
+        "connection": str(version.spec.connection or ""),
+        "index": str(version.collection or ""),
+        "made": f"{version.create_time:%Y-%m-%d %H:%M:%S} UTC",
+        "published": f"{version.publish_time:%Y-%m-%d %H:%M:%S} UTC" if version.publish_time else "",
+        "description": version.spec.description,
+    }
+    return "\n".join([str(version.name), *(f"{what:12} {value}" for what, value in known.items() if value)])
+
+
+def copy_line(version: "DatasetVersion") -> str:
+    """Return how far the copy of a version is, and why it waits or has failed."""
+    copy = version.copy
+    if copy is None:
+        return f"{version.name} is whole"
+    why = f": {copy.error.message}" if copy.error else ""
+    return f"{version.name}: {version.file_count:,} of {copy.total_count:,} files of v{copy.source}{why}"
+
+
 def connections_table(connections: "Iterable[Connection]") -> "Table":
     """Return connections with their settings, and the names of their secrets."""
     return _table(

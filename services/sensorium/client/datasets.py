@@ -31,6 +31,7 @@ from sensorium.model.dataset import (
     DatasetVersion,
     Edition,
     VersionSpec,
+    VersionState,
 )
 from sensorium.model.dataset_file import (
     FileRecord,
@@ -55,6 +56,8 @@ Item = TypeVar("Item")
 Outcomes = list[FileOutcome]
 PAGE_SIZE = 1000
 READERS = 8
+# How often a version that is being copied is looked at.
+COPY_SECONDS = 1.0
 NO_TAGS = TagFilter()
 Reach = Callable[[], DatasetPorts]
 
@@ -113,17 +116,58 @@ class AsyncDatasets:
         await self._call(lambda: self._reach().datasets.delete_dataset(self._name(dataset), force=force))
 
     async def create_version(
-        self, dataset: str, *, source: int = 0, description: str = "", uri: str = "", connection: str = ""
+        self,
+        dataset: str,
+        *,
+        source: int = 0,
+        description: str = "",
+        uri: str = "",
+        connection: str = "",
+        wait: bool = True,
     ) -> DatasetVersion:
         """Create the next version: empty, or with the files and tags of the version `source`.
 
-        Its storage is that of the source, or the dataset's, unless it is named. A copy that takes longer than the call
-        may goes on all the same.
+        Args:
+            dataset: The dataset.
+            source: The version to copy; 0 begins an empty one.
+            description: What is in it.
+            uri: Where its files are; else where those of the source, or of the dataset, are.
+            connection: The storage connection; else the source's, or the dataset's.
+            wait: Waits for a large copy, however long it takes; else it is returned COPYING, and goes on.
+
+        Raises:
+            SensoriumError: The copy failed.
         """
         spec = VersionSpec(description, uri, self._connection(connection) if connection else None)
         name, key = self._name(dataset), str(uuid.uuid4())
         ports = self._reach().datasets
-        return await self._call(lambda: ports.create_version(name, spec, source=source, request_id=key))
+        made = await self._call(lambda: ports.create_version(name, spec, source=source, request_id=key))
+        if not (wait and made.copy):
+            return made
+        return [each async for each in self.watch_copy(dataset, made.name.number)][-1]
+
+    async def version(self, dataset: str, version: int = 0) -> DatasetVersion:
+        """Return one version, also while it is being copied."""
+        name = await self._version(dataset, version)
+        return await self._call(lambda: self._reach().datasets.get_version(name))
+
+    async def watch_copy(self, dataset: str, version: int) -> AsyncIterator[DatasetVersion]:
+        """Yield a version as it is now and, while it is being copied, whenever more of it is there.
+
+        Raises:
+            SensoriumError: The copy failed.
+        """
+        before = None
+        while True:
+            found = await self.version(dataset, version)
+            if found != before:
+                yield found
+            if found.state is VersionState.FAILED and found.copy and found.copy.error:
+                raise found.copy.error
+            if found.state is not VersionState.COPYING:
+                return
+            before = found
+            await asyncio.sleep(COPY_SECONDS)
 
     def versions(self, dataset: str) -> AsyncIterator[DatasetVersion]:
         """Yield the versions of a dataset, latest first."""

@@ -48,6 +48,8 @@ class Datasets:
     change = _waited(AsyncDatasets.change)
     delete = _waited(AsyncDatasets.delete)
     create_version = _waited(AsyncDatasets.create_version)
+    version = _waited(AsyncDatasets.version)
+    watch_copy = _iterated(AsyncDatasets.watch_copy)
     versions = _iterated(AsyncDatasets.versions)
     delete_version = _waited(AsyncDatasets.delete_version)
     publish = _waited(AsyncDatasets.publish)

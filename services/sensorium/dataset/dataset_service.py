@@ -109,13 +109,13 @@ class DatasetService:
         check_version(spec, name.workspace, self._limits)
         await self._check_connection(spec.connection, "dataset_version.connection")
         repeat = RequestId.of(name.workspace, request_id, "create version", name, spec, source)
+        if source:
+            return await self._copies.copy(VersionName(name, source), spec, repeat)
         change = Repeatable(
             make=lambda sql: versions.create(sql, name, spec),
             answer=lambda made: made.name.number,
             recall=lambda sql, number: versions.get(sql, VersionName(name, int(str(number)))),
         )
-        if source:
-            return await self._copies.copy(VersionName(name, source), spec, repeat, change)
         return await self._store.write(lambda sql: repeat.once(sql, change))
 
     async def compare_versions(
@@ -158,7 +158,7 @@ class DatasetService:
         """Delete a version with its files."""
 
         def delete(sql: Connection) -> int:
-            key: int = versions.row_of(sql, name).key
+            key: int = versions.any_row(sql, name).key
             job_rows.check_idle(sql, key, str(name))
             files.forget_collection(sql, key)
             versions.delete(sql, name)

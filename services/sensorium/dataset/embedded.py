@@ -142,7 +142,7 @@ async def embedded_datasets(
         async with (
             runner(place.executor, engine.advance) as running,
             _doing(Projector(store, neighbours.searcher, signals).follow()),
-            VersionCopies(store, signals, settings.lease_seconds if place.is_shared else 0) as copies,
+            VersionCopies(store, settings.lease_seconds if place.is_shared else 0) as copies,
             BitmapKeeper(store, library, shelf),
             AsyncExitStack() as shared,
             _painters(settings.queue_thumbnails) as painters,

@@ -84,6 +84,11 @@ class RequestId:
             raise InvalidArgument("request_id: it came with another request before", field="request_id")
         return change.recall(connection, before.answer)
 
+    def forget(self, connection: Connection) -> None:
+        """Let a repeat be made anew, because nothing is left of what the id has made."""
+        mine = (requests.c.workspace == self.workspace) & (requests.c.request_id == self.id)
+        connection.execute(requests.delete().where(mine))
+
     def _remember(self, connection: Connection, answer: object) -> None:
         connection.execute(
             insert(requests).values(

@@ -45,7 +45,6 @@ versions = Table(
     metadata,
     Column("key", Int64, primary_key=True, autoincrement=True),
     Column("dataset", Int64, ForeignKey("datasets.key", ondelete="CASCADE"), nullable=False),
-    # Negative while it is being filled as a copy.
     Column("number", Integer, nullable=False),
     Column("description", String, nullable=False),
     Column("uri", String, nullable=False),
@@ -67,6 +66,22 @@ versions = Table(
     Column("source", Integer, nullable=False, server_default="0"),
     Index("versions_by_number", "dataset", "number", unique=True),
     sqlite_autoincrement=True,
+)
+
+# How far a version is that begins as a copy. The files up to a URI are copied; of those that change in the source
+# meanwhile, the ones up to a change number are copied again. It goes when the copy is whole.
+version_copies = Table(
+    "version_copies",
+    metadata,
+    Column("version", Int64, ForeignKey("versions.key", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    # The row of the source, which may be deleted meanwhile.
+    Column("source", Int64, nullable=False),
+    Column("since", Int64, nullable=False),
+    # Empty before the first piece, null behind the last.
+    Column("after", IdText),
+    Column("total", Int64, nullable=False),
+    # Why it waits, or has failed.
+    Column("error", JSON, nullable=False),
 )
 
 connections = Table(

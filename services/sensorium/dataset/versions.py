@@ -3,29 +3,48 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from sensorium.dataset.tables import datasets, versions
+from sensorium.dataset.error_json import error_from_json
+from sensorium.dataset.tables import datasets, version_copies, versions
 from sensorium.errors import Aborted, FailedPrecondition, NotFound, Reason
-from sensorium.model.dataset import DatasetVersion, VersionSpec, VersionState, VersionUpdate
+from sensorium.model.dataset import DatasetVersion, VersionCopy, VersionSpec, VersionState, VersionUpdate
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
 from sensorium.model.names import CollectionName
 from sensorium.storage import moments
 
+# A version in one of these states has all its files.
+WHOLE = (VersionState.DRAFT.value, VersionState.PUBLISHED.value)
+
 
 def get(connection: Connection, name: VersionName) -> DatasetVersion:
     """Return one version. Raises NotFound."""
-    return _from_row(name.dataset, row_of(connection, name))
+    return _from_row(name.dataset, any_row(connection, name))
 
 
-def row_of(connection: Connection, name: VersionName) -> Row[Any]:
-    """Return the row of a version. Raises NotFound."""
-    row = connection.execute(
-        select(versions).join_from(versions, datasets).where(_of(name.dataset), versions.c.number == name.number)
-    ).one_or_none()
+def any_row(connection: Connection, name: VersionName) -> Row[Any]:
+    """Return the row of a version, be it whole or not, and how far it is when it is a copy. Raises NotFound."""
+    row = connection.execute(_joined().where(_of(name.dataset), versions.c.number == name.number)).one_or_none()
     if row is None:
         raise NotFound(f"there is no {name}", metadata={"resource": str(name)})
     return row
+
+
+def row_of(connection: Connection, name: VersionName) -> Row[Any]:
+    """Return the row of a version that can be read.
+
+    Raises:
+        NotFound: There is none.
+        FailedPrecondition: VERSION_UNFINISHED: it is a copy that is not whole yet, or never will be.
+    """
+    row = any_row(connection, name)
+    if row.state in WHOLE:
+        return row
+    why = f"is being copied, and has {row.file_count:,} of {row.copy_total:,} files: wait until it is a draft"
+    if row.state == VersionState.FAILED:
+        why = "is a copy that failed: delete it, and create another"
+    metadata = {"resource": str(name), "state": row.state}
+    raise FailedPrecondition(f"{name} {why}", reason=Reason.VERSION_UNFINISHED, metadata=metadata)
 
 
 def draft_row(connection: Connection, name: VersionName) -> Row[Any]:
@@ -33,7 +52,7 @@ def draft_row(connection: Connection, name: VersionName) -> Row[Any]:
 
     Raises:
         NotFound: There is none.
-        FailedPrecondition: VERSION_PUBLISHED.
+        FailedPrecondition: VERSION_PUBLISHED, VERSION_UNFINISHED.
     """
     row = row_of(connection, name)
     if row.state == VersionState.PUBLISHED:
@@ -48,11 +67,7 @@ def draft_row(connection: Connection, name: VersionName) -> Row[Any]:
 def page(connection: Connection, name: DatasetName, before: int, limit: int) -> tuple[list[DatasetVersion], bool]:
     """Return up to `limit` versions below `before`, latest first, and whether there are more."""
     rows = connection.execute(
-        select(versions)
-        .join_from(versions, datasets)
-        .where(_of(name), versions.c.number < before, versions.c.number > 0)
-        .order_by(versions.c.number.desc())
-        .limit(limit + 1)
+        _joined().where(_of(name), versions.c.number < before).order_by(versions.c.number.desc()).limit(limit + 1)
     ).all()
     return [_from_row(name, row) for row in rows[:limit]], len(rows) > limit
 
@@ -62,7 +77,7 @@ def create(connection: Connection, dataset: DatasetName, spec: VersionSpec) -> D
     row = connection.execute(select(datasets).where(_of(dataset))).one_or_none()
     if row is None:
         raise NotFound(f"there is no {dataset}", metadata={"resource": str(dataset)})
-    number, now = row.latest + 1, moments.now()
+    number, now = next_number(connection, row.key), moments.now()
     connection.execute(
         insert(versions).values(
             dataset=row.key,
@@ -76,6 +91,12 @@ def create(connection: Connection, dataset: DatasetName, spec: VersionSpec) -> D
     )
     connection.execute(update(datasets).where(datasets.c.key == row.key).values(latest=number))
     return get(connection, VersionName(dataset, number))
+
+
+def next_number(connection: Connection, dataset: int) -> int:
+    """Return the number of the next version of the dataset in row `dataset`."""
+    last = select(func.coalesce(func.max(versions.c.number), 0)).where(versions.c.dataset == dataset)
+    return int(connection.execute(last).scalar_one()) + 1
 
 
 def draft_columns(spec: VersionSpec) -> dict[str, object]:
@@ -95,7 +116,7 @@ def draft_columns(spec: VersionSpec) -> dict[str, object]:
 
 def change(connection: Connection, wanted: VersionUpdate) -> DatasetVersion:
     """Change what describes a version. Raises NotFound, or Aborted for another etag."""
-    row = row_of(connection, wanted.name)
+    row = any_row(connection, wanted.name)
     if wanted.etag and wanted.etag != row.etag:
         raise Aborted(f"{wanted.name} changed since it was read: its etag is another", field="dataset_version.etag")
     columns: dict[str, Any] = {
@@ -120,11 +141,11 @@ def delete(connection: Connection, name: VersionName) -> None:
 
     Raises:
         NotFound: There is none.
-        FailedPrecondition: RESOURCE_IN_USE: it is the only one.
+        FailedPrecondition: RESOURCE_IN_USE: it is the only one that is whole.
     """
-    row = row_of(connection, name)
+    row = any_row(connection, name)
     others = select(func.max(versions.c.number)).where(versions.c.dataset == row.dataset, versions.c.key != row.key)
-    latest = connection.execute(others.where(versions.c.number > 0)).scalar_one()
+    latest = connection.execute(others.where(versions.c.state.in_(WHOLE))).scalar_one()
     if latest is None:
         raise FailedPrecondition(
             f"{name} is the only version: delete the dataset",
@@ -143,12 +164,18 @@ def keys(connection: Connection, dataset: int) -> list[int]:
 def file_count(connection: Connection, dataset: int) -> int:
     """Return how many files all versions of the dataset in row `dataset` hold."""
     counted = select(func.coalesce(func.sum(versions.c.file_count), 0)).where(versions.c.dataset == dataset)
-    return int(connection.execute(counted.where(versions.c.number > 0)).scalar_one())
+    return int(connection.execute(counted).scalar_one())
 
 
 def _touch(connection: Connection, row: Row[Any], **changes: Any) -> None:
     stamp = {"etag": uuid.uuid4().hex, "update_time": moments.now()}
     connection.execute(update(versions).where(versions.c.key == row.key).values(**changes, **stamp))
+
+
+def _joined() -> Select[Any]:
+    """Return what selects versions, with how far they are when they are copies."""
+    copied = (version_copies.c.total.label("copy_total"), version_copies.c.error.label("copy_error"))
+    return select(versions, *copied).select_from(versions.join(datasets).outerjoin(version_copies))
 
 
 def _of(name: DatasetName) -> Any:
@@ -174,4 +201,5 @@ def _from_row(dataset: DatasetName, row: Row[Any]) -> DatasetVersion:
         CollectionName.parse(row.collection) if row.collection else None,
         None if row.publish_time is None else moments.from_micros(row.publish_time),
         row.etag,
+        None if row.copy_total is None else VersionCopy(row.source, row.copy_total, error_from_json(row.copy_error)),
     )

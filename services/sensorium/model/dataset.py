@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from sensorium.errors import SensoriumError
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName
 from sensorium.model.names import CollectionName
 
@@ -45,10 +46,12 @@ class Accessibility(StrEnum):
 
 
 class VersionState(StrEnum):
-    """Whether a version can change."""
+    """Whether a version can change, and whether it is whole: what is being copied, or failed to be, cannot be read."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
+    COPYING = "copying"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,21 @@ class VersionField(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class VersionCopy:
+    """How far a version is that begins as a copy; its own `file_count` are copied.
+
+    Attributes:
+        source: The number of the version that is copied.
+        total_count: The files that the source had as the copy began.
+        error: Why the copy waits, or why it failed; None while it goes on.
+    """
+
+    source: int
+    total_count: int
+    error: SensoriumError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetVersion:
     """One state of a dataset.
 
@@ -119,6 +137,7 @@ class DatasetVersion:
         file_count: File records that are not deleted.
         size_bytes: Their sizes together.
         publish_time: When it was published; None before.
+        copy: How far its copy is; None when it is whole.
     """
 
     name: VersionName
@@ -131,6 +150,7 @@ class DatasetVersion:
     collection: CollectionName | None = None
     publish_time: datetime | None = None
     etag: str = ""
+    copy: VersionCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)

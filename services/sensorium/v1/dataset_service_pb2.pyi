@@ -285,6 +285,10 @@ class DatasetVersion(_message.Message):
         """Can change."""
         STATE_PUBLISHED: DatasetVersion._State.ValueType  # 2
         """Never changes again."""
+        STATE_COPYING: DatasetVersion._State.ValueType  # 3
+        """Is being copied from another: until it is a draft, its files and tags cannot be read or changed."""
+        STATE_FAILED: DatasetVersion._State.ValueType  # 4
+        """Is a copy that failed, and can only be deleted; `copy.error` says why."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Says whether a version can change."""
@@ -295,6 +299,10 @@ class DatasetVersion(_message.Message):
     """Can change."""
     STATE_PUBLISHED: DatasetVersion.State.ValueType  # 2
     """Never changes again."""
+    STATE_COPYING: DatasetVersion.State.ValueType  # 3
+    """Is being copied from another: until it is a draft, its files and tags cannot be read or changed."""
+    STATE_FAILED: DatasetVersion.State.ValueType  # 4
+    """Is a copy that failed, and can only be deleted; `copy.error` says why."""
 
     @_typing.final
     class LabelsEntry(_message.Message):
@@ -350,6 +358,7 @@ class DatasetVersion(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    COPY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workspaces/{workspace}/datasets/{dataset}/versions/{version}`; versions are `v1`, `v2`, …."""
     description: _builtins.str
@@ -359,9 +368,9 @@ class DatasetVersion(_message.Message):
     connection: _builtins.str
     """The storage connection; empty on creation means the dataset's."""
     state: Global___DatasetVersion.State.ValueType
-    """Output only. Whether it can change."""
+    """Output only. Whether it can change, and be read."""
     file_count: _builtins.int
-    """Output only. File records that are not deleted."""
+    """Output only. File records that are not deleted; of a copy, those that are copied so far."""
     size_bytes: _builtins.int
     """Output only. Their sizes together."""
     collection: _builtins.str
@@ -388,6 +397,10 @@ class DatasetVersion(_message.Message):
     def publish_time(self) -> _timestamp_pb2.Timestamp:
         """Output only. When it was published; unset before."""
 
+    @_builtins.property
+    def copy(self) -> Global___VersionCopy:
+        """Output only. How far it is as a copy of another; unset when it is whole."""
+
     def __init__(
         self,
         *,
@@ -405,14 +418,47 @@ class DatasetVersion(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        copy: Global___VersionCopy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "publish_time", b"publish_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["copy", b"copy", "create_time", b"create_time", "publish_time", b"publish_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "collection", b"collection", "connection", b"connection", "create_time", b"create_time", "description", b"description", "etag", b"etag", "file_count", b"file_count", "labels", b"labels", "name", b"name", "publish_time", b"publish_time", "size_bytes", b"size_bytes", "state", b"state", "update_time", b"update_time", "uri", b"uri"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotations", b"annotations", "collection", b"collection", "connection", b"connection", "copy", b"copy", "create_time", b"create_time", "description", b"description", "etag", b"etag", "file_count", b"file_count", "labels", b"labels", "name", b"name", "publish_time", b"publish_time", "size_bytes", b"size_bytes", "state", b"state", "update_time", b"update_time", "uri", b"uri"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DatasetVersion: _TypeAlias = DatasetVersion  # noqa: Y015
+
+@_typing.final
+class VersionCopy(_message.Message):
+    """Is how far a version is that begins as a copy of another; its `file_count` are copied."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_VERSION_FIELD_NUMBER: _builtins.int
+    TOTAL_COUNT_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    source_version: _builtins.str
+    """The version that is copied, `v1`."""
+    total_count: _builtins.int
+    """The files that the source had as the copy began."""
+    @_builtins.property
+    def error(self) -> _status_pb2.Status:
+        """Why it waits for something, or why it failed; unset while it goes on."""
+
+    def __init__(
+        self,
+        *,
+        source_version: _builtins.str = ...,
+        total_count: _builtins.int = ...,
+        error: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "source_version", b"source_version", "total_count", b"total_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionCopy: _TypeAlias = VersionCopy  # noqa: Y015
 
 @_typing.final
 class FileRecord(_message.Message):

@@ -328,7 +328,8 @@ class DatasetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateDatasetVersion(self, request, context):
-        """Creates the next version, empty or as a copy of another's file records. Codes: NOT_FOUND.
+        """Creates the next version, empty or as a copy of another's file records. A copy that takes more than some seconds is
+        answered as it is then, COPYING, and goes on; `GetDatasetVersion` says how far it is. Codes: NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

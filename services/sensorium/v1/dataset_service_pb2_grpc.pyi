@@ -59,7 +59,9 @@ class DatasetServiceStub:
     ListDatasetVersions: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetVersionsRequest, _dataset_service_pb2.ListDatasetVersionsResponse]
     """Lists the versions of a dataset, latest first. Codes: NOT_FOUND."""
     CreateDatasetVersion: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.CreateDatasetVersionRequest, _dataset_service_pb2.CreateDatasetVersionResponse]
-    """Creates the next version, empty or as a copy of another's file records. Codes: NOT_FOUND."""
+    """Creates the next version, empty or as a copy of another's file records. A copy that takes more than some seconds is
+    answered as it is then, COPYING, and goes on; `GetDatasetVersion` says how far it is. Codes: NOT_FOUND.
+    """
     UpdateDatasetVersion: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.UpdateDatasetVersionRequest, _dataset_service_pb2.UpdateDatasetVersionResponse]
     """Changes what describes a version, published or not. Codes: NOT_FOUND, ABORTED (etag)."""
     DeleteDatasetVersion: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDatasetVersionRequest, _dataset_service_pb2.DeleteDatasetVersionResponse]
@@ -179,7 +181,9 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     ListDatasetVersions: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListDatasetVersionsRequest, _dataset_service_pb2.ListDatasetVersionsResponse]  # type: ignore[assignment]
     """Lists the versions of a dataset, latest first. Codes: NOT_FOUND."""
     CreateDatasetVersion: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.CreateDatasetVersionRequest, _dataset_service_pb2.CreateDatasetVersionResponse]  # type: ignore[assignment]
-    """Creates the next version, empty or as a copy of another's file records. Codes: NOT_FOUND."""
+    """Creates the next version, empty or as a copy of another's file records. A copy that takes more than some seconds is
+    answered as it is then, COPYING, and goes on; `GetDatasetVersion` says how far it is. Codes: NOT_FOUND.
+    """
     UpdateDatasetVersion: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.UpdateDatasetVersionRequest, _dataset_service_pb2.UpdateDatasetVersionResponse]  # type: ignore[assignment]
     """Changes what describes a version, published or not. Codes: NOT_FOUND, ABORTED (etag)."""
     DeleteDatasetVersion: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.DeleteDatasetVersionRequest, _dataset_service_pb2.DeleteDatasetVersionResponse]  # type: ignore[assignment]
@@ -336,7 +340,9 @@ class DatasetServiceServicer:
         request: _dataset_service_pb2.CreateDatasetVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.CreateDatasetVersionResponse, _abc.Awaitable[_dataset_service_pb2.CreateDatasetVersionResponse]]:
-        """Creates the next version, empty or as a copy of another's file records. Codes: NOT_FOUND."""
+        """Creates the next version, empty or as a copy of another's file records. A copy that takes more than some seconds is
+        answered as it is then, COPYING, and goes on; `GetDatasetVersion` says how far it is. Codes: NOT_FOUND.
+        """
 
     def UpdateDatasetVersion(
         self,

@@ -128,6 +128,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_FILE_UNREADABLE: _ErrorReason.ValueType  # 77
     """DATA_LOSS: the storage answers, but does not give this one file, as with a bad block below it. Metadata: `resource`."""
+    ERROR_REASON_VERSION_UNFINISHED: _ErrorReason.ValueType  # 78
+    """FAILED_PRECONDITION: a dataset version is still being copied from another, or its copy failed. Metadata: `resource`,
+    `state`.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Says why a call or an item failed. `ErrorInfo.domain` is `sensorium`; the comment names the code."""
@@ -238,4 +242,8 @@ ERROR_REASON_CONTENT_REFUSED: ErrorReason.ValueType  # 76
 """
 ERROR_REASON_FILE_UNREADABLE: ErrorReason.ValueType  # 77
 """DATA_LOSS: the storage answers, but does not give this one file, as with a bad block below it. Metadata: `resource`."""
+ERROR_REASON_VERSION_UNFINISHED: ErrorReason.ValueType  # 78
+"""FAILED_PRECONDITION: a dataset version is still being copied from another, or its copy failed. Metadata: `resource`,
+`state`.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -9,6 +9,8 @@ from dataset_samples import TaskRunner, neighbours
 from memory_mesh import MemoryMesh
 
 from sensorium.cli.failures import ExitStatus
+from sensorium.client import datasets as client_datasets
+from sensorium.dataset import version_copies
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.settings import DatasetSettings
 
@@ -77,6 +79,20 @@ def test_the_workflow_of_a_dataset(run: Any, road: Path) -> None:
     assert run("dataset", "delete", "road").status == ExitStatus.REFUSED
     assert run("dataset", "delete", "road", "--force").status == 0
     assert run("dataset", "list").out == "no datasets\n"
+
+
+def test_a_large_copy_is_followed_or_left_to_itself(run: Any, road: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(version_copies, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(client_datasets, "COPY_SECONDS", 0.01)
+    run("dataset", "import", "road")
+    assert "versions/v2 with 2 files" in run("dataset", "version", "create", "road", "--from", "1").out
+    left = run("dataset", "version", "create", "road", "--from", "1", "--no-wait").out
+    assert left.endswith("v3: 0 of 2 files of v1\n")
+    assert "versions/v3 has 2 files" in run("dataset", "version", "watch", "road", "3").out
+    shown = run("dataset", "version", "show", "road").out.splitlines()
+    assert shown[0].endswith("versions/v3")
+    assert "state        draft" in shown
+    assert "files        2" in shown
 
 
 def test_jobs_are_listed_shown_and_told_what_to_do(run: Any, road: Path) -> None:

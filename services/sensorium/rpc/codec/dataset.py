@@ -14,6 +14,7 @@ from sensorium.model.dataset import (
     DataType,
     Edition,
     Property,
+    VersionCopy,
     VersionField,
     VersionSpec,
     VersionState,
@@ -24,6 +25,7 @@ from sensorium.model.names import CollectionName
 from sensorium.rpc.codec.collection import moment_from_proto, moment_to_proto
 from sensorium.rpc.codec.enums import EnumTable
 from sensorium.rpc.codec.mask import fields_from_mask, mask_of
+from sensorium.rpc.status import from_status, to_status
 from sensorium.v1 import dataset_service_pb2 as pb
 
 EDITION = EnumTable(
@@ -60,6 +62,8 @@ VERSION_STATE = EnumTable(
     {
         VersionState.DRAFT: pb.DatasetVersion.STATE_DRAFT,
         VersionState.PUBLISHED: pb.DatasetVersion.STATE_PUBLISHED,
+        VersionState.COPYING: pb.DatasetVersion.STATE_COPYING,
+        VersionState.FAILED: pb.DatasetVersion.STATE_FAILED,
     }
 )
 
@@ -173,6 +177,7 @@ def version_from_proto(version: pb.DatasetVersion) -> DatasetVersion:
         CollectionName.parse(version.collection) if version.collection else None,
         moment_from_proto(version.publish_time) if version.HasField("publish_time") else None,
         version.etag,
+        _copy_from_proto(version.copy) if version.HasField("copy") else None,
     )
 
 
@@ -187,7 +192,19 @@ def version_to_proto(version: DatasetVersion) -> pb.DatasetVersion:
     message.update_time.CopyFrom(moment_to_proto(version.update_time))
     if version.publish_time:
         message.publish_time.CopyFrom(moment_to_proto(version.publish_time))
+    if version.copy:
+        message.copy.CopyFrom(_copy_to_proto(version.copy))
     return message
+
+
+def _copy_from_proto(copy: pb.VersionCopy) -> VersionCopy:
+    error = from_status(copy.error) if copy.HasField("error") else None
+    return VersionCopy(version_number(copy.source_version, "copy.source_version"), copy.total_count, error)
+
+
+def _copy_to_proto(copy: VersionCopy) -> pb.VersionCopy:
+    error = to_status(copy.error) if copy.error else None
+    return pb.VersionCopy(source_version=f"v{copy.source}", total_count=copy.total_count, error=error)
 
 
 def version_update_from_proto(request: pb.UpdateDatasetVersionRequest) -> VersionUpdate:
