@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from bucket_samples import bucket, s3_client, s3_connection
 from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
+from faulty_bucket import Faults, faulty_bucket
 from memory_mesh import MemoryMesh
 from PIL import Image
 
@@ -251,6 +252,60 @@ async def test_a_job_rests_while_the_bucket_of_all_files_is_gone(world: World) -
             await world.ports.jobs.cancel_job(job.name)
         page = await world.ports.files.list_files(V1, 0, "")
         assert len(page.items) == 2
+
+
+@pytest.fixture
+async def stored(world: World) -> AsyncIterator[Faults]:
+    """The faults of a bucket below the dataset, which has imported six texts of it."""
+    with faulty_bucket("things") as (sound, faults):
+        client, name = s3_client(sound), ConnectionName("default", "store")
+        await world.ports.connections.create_connection(name, s3_connection(faults.endpoint, "things"))
+        await world.ports.datasets.delete_dataset(NAME, force=True)
+        await world.ports.datasets.create_dataset(NAME, DatasetSpec(uri="s3://things", connection=name))
+        client.put_object(Bucket="things", Key="0.txt", Body=b"")
+        for key in "abcdef":
+            client.put_object(Bucket="things", Key=f"{key}.txt", Body=key.encode() * 3)
+        await world.run(ImportWork())
+        assert len(await world.paths()) == 6
+        yield faults
+
+
+@pytest.mark.parametrize("place", ["a.txt", "f.txt"], ids=["first", "last"])
+async def test_an_object_that_its_store_never_gives_fails_alone(world: World, stored: Faults, place: str) -> None:
+    stored.keys.add(place)
+    job = await world.run(IndexWork())
+    assert (job.state, job.succeeded_count, job.error) == (JobState.PARTIAL_FAILED, 5, None)
+    assert await world.reasons(job) == {place: Reason.FILE_UNREADABLE}
+    assert 1 < stored.refused < 10  # Tried again, but not for ever.
+    stored.keys.clear()
+    ended = await world.ended(await world.ports.jobs.retry_job(job.name))
+    assert (ended.state, ended.succeeded_count) == (JobState.SUCCEEDED, 6)
+
+
+async def test_objects_that_their_store_never_gives_fail_while_others_are_given(world: World, stored: Faults) -> None:
+    stored.keys |= {f"{key}.txt" for key in "abcde"}
+    job = await world.run(IndexWork())
+    assert (job.state, job.succeeded_count, job.failed_count) == (JobState.PARTIAL_FAILED, 1, 5)
+
+
+@pytest.mark.parametrize("fault", ["gives_nothing", "is_away"])
+async def test_a_job_rests_while_its_store_gives_no_object_at_all(world: World, stored: Faults, fault: str) -> None:
+    setattr(stored, fault, True)
+    job = await world.run(IndexWork())
+    assert job.error
+    assert (job.state, job.error.reason, job.failed_count) == (JobState.PAUSED, Reason.BACKEND_UNAVAILABLE, 0)
+    setattr(stored, fault, False)
+    ended = await world.resumed(job)
+    assert (ended.state, ended.succeeded_count, ended.failed_count) == (JobState.SUCCEEDED, 6, 0)
+
+
+async def test_a_store_that_stops_giving_objects_while_a_job_runs_costs_no_file(world: World, stored: Faults) -> None:
+    world.before_embedding(lambda: setattr(stored, "gives_nothing", True))
+    job = await world.run(IndexWork())
+    assert (job.state, job.failed_count) == (JobState.PAUSED, 0)
+    stored.gives_nothing = False
+    ended = await world.resumed(job)
+    assert (ended.state, ended.succeeded_count, ended.failed_count) == (JobState.SUCCEEDED, 6, 0)
 
 
 async def test_a_job_rests_while_the_disk_of_the_catalog_is_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

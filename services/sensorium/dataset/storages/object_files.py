@@ -15,6 +15,7 @@ from obstore.store import S3Store
 from sensorium.dataset.storages.each_head import each_head
 from sensorium.dataset.storages.file_store import ListedFile, away, unreadable
 from sensorium.dataset.storages.local_files import refused, too_long
+from sensorium.dataset.storages.witnesses import Witnesses
 from sensorium.errors import NotFound, PermissionDenied, SensoriumError, Unavailable
 from sensorium.storage.moments import to_micros
 
@@ -37,6 +38,7 @@ class ObjectFiles:
         self._store = store
         self._origin = origin
         self._base = f"{base}/" if base else ""
+        self._witnesses = Witnesses(store, self._base)
 
     async def batches(self, prefix: str, size: int) -> AsyncIterator[Sequence[ListedFile]]:
         """Yield the objects below the folder `prefix`, in the order of the store."""
@@ -61,7 +63,7 @@ class ObjectFiles:
         """Return the first bytes of an object."""
         async with self._one(uri):
             answer = await self._store.get_async(self._key(uri), options={"range": (0, most)})
-            return bytes(await answer.bytes_async())
+            return self._given(uri, bytes(await answer.bytes_async()))
 
     async def heads(self, uris: Sequence[str], most: int) -> list[bytes | SensoriumError]:
         """Return the first bytes of several objects, or why there are none."""
@@ -73,7 +75,7 @@ class ObjectFiles:
             answer = await self._store.get_async(self._key(uri))
             if answer.meta["size"] > most:
                 raise too_long(uri, most)
-            return bytes(await answer.bytes_async())
+            return self._given(uri, bytes(await answer.bytes_async()))
 
     async def chunks(self, uri: str, size: int) -> AsyncIterator[bytes]:
         """Yield an object."""
@@ -105,7 +107,15 @@ class ObjectFiles:
             raise
         except Unavailable as error:
             await self._check_there()
+            if await self._witnesses.refuse(self._key(uri)):
+                raise away(self._origin, "the store answers, but gives none of its objects") from error
             raise unreadable(uri, "the store answers, but does not give it") from error
+
+    def _given(self, uri: str, content: bytes) -> bytes:
+        """Return what was read, once it is noted that it could be."""
+        if content:
+            self._witnesses.note(self._key(uri))
+        return content
 
     async def _check_there(self) -> None:
         try:
