@@ -34,6 +34,14 @@ class MetricName(StrEnum):
     EUCLIDEAN = "euclidean"
 
 
+class EditionName(StrEnum):
+    """What a dataset can do (sensorium.model.dataset.Edition), in lower case as all choices are."""
+
+    BASIC = "basic"
+    ADVANCED = "advanced"
+    LOGICAL = "logical"
+
+
 class ExportFormatName(StrEnum):
     """How an export is written (sensorium.model.dataset_export.ExportFormat)."""
 

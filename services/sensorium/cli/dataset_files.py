@@ -69,9 +69,15 @@ def thumbnail(
     session: Session,
     dataset: Name,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Its path below the dataset, or its URI.")],
-    out: Annotated[Path, typer.Argument(help="Where the JPEG goes.", show_default=False)],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where the JPEG goes.", show_default=False)],
     *,
-    mode: Annotated[str, typer.Option(help="As in h_200, p_10 or m_pad,w_64,h_64 (docs/datasets.md).")] = "",
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="Its size in pixels: h_200, w_128, p_50 (percent), m_pad,w_64,h_64 or m_fill,w_64,h_64.",
+            show_default="h_200",
+        ),
+    ] = "",
     version: Version = 0,
 ) -> None:
     """Write a small picture of an image.

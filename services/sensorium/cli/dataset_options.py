@@ -11,13 +11,21 @@ if TYPE_CHECKING:
     from sensorium.model.dataset_job import Work
 
 Name = Annotated[str, typer.Argument(metavar="DATASET", help="The dataset's id.", show_default=False)]
-Version = Annotated[int, typer.Option(min=0, help="The number of the version; 0 means the latest.")]
+Version = Annotated[int, typer.Option(min=0, help="The number of the version, 2 for v2; 0 means the latest.")]
 About = Annotated[str, typer.Option("--description", help="What it is for.")]
-Filter = Annotated[str, typer.Option(help="Only files that satisfy this filter (docs/datasets.md).")]
-Incremental = Annotated[bool, typer.Option("--incremental", help="Only files that changed or have not succeeded yet.")]
-Concurrency = Annotated[int, typer.Option(min=0, max=64, help="Batches at work at once; 0 means the server's default.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and start nothing.")]
-Detach = Annotated[bool, typer.Option("--detach", help="Start it, and do not wait.")]
+Filter = Annotated[
+    str,
+    typer.Option(
+        help="Only files that satisfy this filter, as in 'Tags HAS \"night\" AND DataSize > 1000' (docs/filters.md).",
+        show_default="all files",
+    ),
+]
+Incremental = Annotated[bool, typer.Option("--incremental", help="Only files that changed, or have not succeeded yet.")]
+Concurrency = Annotated[
+    int, typer.Option(min=0, max=64, help="Batches of files at work at once; 0 means the server's default, 2.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would change, and change nothing.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Start it, and do not wait; `sensorium job watch` follows it.")]
 
 
 def started(

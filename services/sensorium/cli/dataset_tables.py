@@ -128,13 +128,23 @@ def statistics_lines(found: "FileStatistics") -> str:
 
 
 def hits_lines(found: "FileSearchResponse") -> str:
-    """Return hits as lines: score, relevance where there is one, and the file."""
-    lines = [f"{counted(found.match_count, 'file')} match" + ("es" if found.match_count == 1 else "")]
+    """Return hits as lines behind the count of all that match: score, relevance where there is one, and the file."""
+    count = f"{counted(found.match_count, 'file')} match" + ("es" if found.match_count == 1 else "")
+    return "\n".join([count, *_hit_lines(found), *_facet_lines(found.facets)])
+
+
+def more_hits_lines(found: "FileSearchResponse") -> str:
+    """Return the hits of a later page as lines."""
+    return "\n".join(_hit_lines(found))
+
+
+def _hit_lines(found: "FileSearchResponse") -> list[str]:
+    lines = []
     scored = any(hit.score for hit in found.hits)  # a list without a query has no scores
     for hit in found.hits:
         sure = "" if hit.relevance is None else f" ({hit.relevance:.0%})"
         lines.append(f"{hit.rank}. " + (f"{hit.score:.3f}{sure}  " if scored else "") + file_line(hit.file))
-    return "\n".join([*lines, *_facet_lines(found.facets)])
+    return lines
 
 
 def twins_lines(group: "NearDuplicateGroup") -> str:

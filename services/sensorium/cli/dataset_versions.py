@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sensorium.model.dataset import DatasetVersion
 
 Source = Annotated[int, typer.Option("--from", min=0, help="The version to copy; 0 begins an empty one.")]
-Uri = Annotated[str, typer.Option(help="Where its files are; else where those of the source or the dataset are.")]
-Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the source's or dataset's.")]
+Uri = Annotated[str, typer.Option(help="Where its files are.", show_default="the source's or the dataset's")]
+Storage = Annotated[
+    str, typer.Option("--connection", help="The storage connection.", show_default="the source's or the dataset's")
+]
 Wait = Annotated[bool, typer.Option(help="Wait until a copy is whole, with a bar; else it goes on by itself.")]
 
 group = typer.Typer(no_args_is_help=True)
@@ -75,7 +77,7 @@ def show(session: Session, dataset: Name, *, version: Version = 0) -> None:
 def watch(
     session: Session,
     dataset: Name,
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The number of the version.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The number of the version, 2 for v2.")],
 ) -> None:
     """Follow the copy of a version until it is whole.
 
@@ -105,7 +107,7 @@ def list_(session: Session, dataset: Name) -> None:
 def delete(
     session: Session,
     dataset: Name,
-    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The number of the version.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", min=1, help="The number of the version, 2 for v2.")],
 ) -> None:
     """Delete a version with its records and vectors; the files in storage stay.
 
@@ -118,9 +120,9 @@ def delete(
 
 @command
 def publish(session: Session, dataset: Name, version: Version = 0) -> None:
-    """Make a version immutable.
+    """Make a version immutable: its files and tags never change again, and `version create --from` goes on from it.
 
-    [green]sensorium dataset publish road[/]
+    [green]sensorium dataset publish road --version 2[/]
     """
     with session.client() as client:
         published = client.datasets.publish(dataset, version)

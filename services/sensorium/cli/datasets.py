@@ -1,36 +1,72 @@
-"""`sensorium dataset`: make datasets, fill, tag and index them by jobs, and look at their files."""
+"""`sensorium dataset`: make datasets, change them, and look at their files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sensorium.cli import dataset_files, dataset_search, dataset_versions, exports
+from sensorium.cli import dataset_files, dataset_jobs, dataset_search, dataset_versions, exports
+from sensorium.cli.choices import EditionName
 from sensorium.cli.dataset_options import (
     About,
-    Concurrency,
-    Detach,
-    DryRun,
     Filter,
-    Incremental,
     Name,
     Version,
-    started,
 )
 from sensorium.cli.options import command
 from sensorium.cli.session import Session
 
-if TYPE_CHECKING:
-    from sensorium.model.dataset_names import ConnectionName
-
-Uri = Annotated[str, typer.Option(help="Where the files are: a folder, file://…, s3://… or oss://….")]
-Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
-Models = Annotated[str, typer.Option("--connection", help="The model connection to embed with; else this mesh.")]
+Uri = Annotated[
+    str,
+    typer.Option(
+        help="Where the files are: a folder of the server, file://…, s3://… or oss://….",
+        show_default="the connection's",
+    ),
+]
+Storage = Annotated[
+    str,
+    typer.Option("--connection", help="The storage connection that reads them.", show_default="the server's folders"),
+]
+Editions = Annotated[
+    EditionName,
+    typer.Option(
+        "--edition",
+        help="basic registers where files are, and may become advanced; advanced keeps their metadata and tags, and "
+        "finds them; logical has no files of its own, but records of other datasets.",
+    ),
+]
+Logical = Annotated[bool, typer.Option("--logical", help="The same as --edition logical.")]
 Force = Annotated[bool, typer.Option("--force", help="Even when it holds files.")]
-Fields = Annotated[list[str] | None, typer.Option("--by", help="A field to count by; may be given again.")]
-Tags = Annotated[list[str] | None, typer.Option(help="May be given again.")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--by",
+        help="A field to count by: file_dir, file_type, content_type, tags, algorithm_tags, user_tags or deleted_tags; "
+        "may be given again.",
+        show_default="file_type and tags",
+    ),
+]
+Added = Annotated[list[str] | None, typer.Option("--add", help="A tag of people to add; may be given again.")]
+Removed = Annotated[list[str] | None, typer.Option("--remove", help="A tag of people to remove; may be given again.")]
+Hidden = Annotated[list[str] | None, typer.Option("--hide", help="An algorithm's tag to hide; may be given again.")]
+Restored = Annotated[list[str] | None, typer.Option("--restore", help="One to show again; may be given again.")]
 
 group = typer.Typer(no_args_is_help=True)
+ABOUT = """Make datasets, import, tag and index their files, and look at them.
+
+A dataset is a folder or a bucket whose files are registered with metadata and tags; nothing is copied. From nothing to
+a search:
+
+[green]sensorium dataset create road --uri /srv/pictures[/]
+
+[green]sensorium dataset import road[/]
+
+[green]sensorium dataset tag road driving[/]
+
+[green]sensorium dataset index road[/]
+
+[green]sensorium dataset search road "a wet street"[/]
+"""
 
 
 @group.command()
@@ -42,16 +78,26 @@ def create(
     connection: Storage = "",
     description: About = "",
     *,
-    logical: Annotated[bool, typer.Option("--logical", help="It gets its files by exports of others.")] = False,
+    edition: Editions = EditionName.ADVANCED,
+    logical: Logical = False,
 ) -> None:
-    """Create a dataset over the files of a folder or prefix.
+    """Create a dataset over the files of a folder or prefix; `dataset import` then registers them.
 
     [green]sensorium dataset create road --uri /srv/pictures[/]
+
+    [green]sensorium dataset create drives --connection store --uri s3://drives/2026[/]
+
+    [green]sensorium dataset create nights --edition logical[/]
     """
+    if logical and edition is EditionName.BASIC:
+        raise typer.BadParameter("--logical and --edition basic exclude each other")
+    chosen = EditionName.LOGICAL if logical else edition
     if uri and "://" not in uri and not connection:
         uri = str(Path(uri).resolve())
     with session.client() as client:
-        made = client.datasets.create(dataset, uri=uri, connection=connection, description=description, logical=logical)
+        made = client.datasets.create(
+            dataset, uri=uri, connection=connection, description=description, edition=chosen.value
+        )
     session.output.show(made, f"created {made.name}")
 
 
@@ -76,13 +122,16 @@ def change(
     dataset: Name,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
     display_name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    edition: Annotated[EditionName | None, typer.Option(help="advanced, of one that is basic.")] = None,
 ) -> None:
-    """Change what describes a dataset.
+    """Change what describes a dataset, or make a basic one advanced; what is not given stays.
 
     [green]sensorium dataset change road --description "pictures of the road"[/]
     """
     with session.client() as client:
-        changed = client.datasets.change(dataset, description=description, display_name=display_name)
+        changed = client.datasets.change(
+            dataset, description=description, display_name=display_name, edition=edition and edition.value
+        )
     session.output.show(changed, f"changed {changed.name}")
 
 
@@ -96,124 +145,6 @@ def delete(session: Session, dataset: Name, *, force: Force = False) -> None:
     with session.client() as client:
         client.datasets.delete(dataset, force=force)
     session.output.show({"deleted": dataset}, f"deleted {dataset}")
-
-
-@group.command("import")
-@command
-def import_(
-    session: Session,
-    dataset: Name,
-    *,
-    prefix: Annotated[str, typer.Option(help="Only this folder.")] = "",
-    include: Annotated[list[str] | None, typer.Option(help="A pattern of paths to take; may be given again.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="A pattern of paths to leave out; again too.")] = None,
-    version: Version = 0,
-    dry_run: DryRun = False,
-    detach: Detach = False,
-) -> None:
-    """Register new and changed files, and mark vanished ones as deleted.
-
-    [green]sensorium dataset import road[/]
-    """
-    from sensorium.model.dataset_job import ImportWork
-
-    work = ImportWork(prefix, tuple(include or ()), tuple(exclude or ()))
-    started(session, dataset, work, version, dry_run=dry_run, detach=detach)
-
-
-@group.command()
-@command
-def tag(
-    session: Session,
-    dataset: Name,
-    definition: Annotated[str, typer.Argument(metavar="DEFINITION", help="The tag definition's id.")],
-    *,
-    connection: Models = "",
-    model: Annotated[str, typer.Option(help="The model of the connection; empty means its first.")] = "",
-    filter: Filter = "",
-    version: Version = 0,
-    incremental: Incremental = False,
-    concurrency: Concurrency = 0,
-    dry_run: DryRun = False,
-    detach: Detach = False,
-) -> None:
-    """Tag files by a tag definition.
-
-    [green]sensorium dataset tag road driving --incremental[/]
-    """
-    from sensorium.client.tagging import definition_name
-    from sensorium.model.dataset_file import FileSelection
-    from sensorium.model.dataset_job import TagWork
-
-    name = definition_name(definition, session.connection.workspace)
-    by = _by(session, connection)
-    work = TagWork(name, selection=FileSelection(filter=filter), connection=by, model=model)
-    options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
-    started(session, dataset, work, version, concurrency, **options)
-
-
-@group.command()
-@command
-def index(
-    session: Session,
-    dataset: Name,
-    *,
-    connection: Models = "",
-    model: Annotated[str, typer.Option(help="The embedding model; empty means the default.")] = "",
-    filter: Filter = "",
-    version: Version = 0,
-    incremental: Incremental = False,
-    concurrency: Concurrency = 0,
-    dry_run: DryRun = False,
-    detach: Detach = False,
-) -> None:
-    """Embed files, so that they are found in the search collection of the version.
-
-    [green]sensorium dataset index road[/]
-    """
-    from sensorium.model.dataset_file import FileSelection
-    from sensorium.model.dataset_job import IndexWork
-
-    work = IndexWork(model, FileSelection(filter=filter), _by(session, connection))
-    options = {"incremental": incremental, "dry_run": dry_run, "detach": detach}
-    started(session, dataset, work, version, concurrency, **options)
-
-
-@group.command()
-@command
-def revert(
-    session: Session,
-    dataset: Name,
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the tagging job.", show_default=False)],
-    *,
-    version: Version = 0,
-    dry_run: DryRun = False,
-    detach: Detach = False,
-) -> None:
-    """Take back what a tagging job gave; the tags that the job before it gave count again.
-
-    [green]sensorium dataset revert road job-1a2b --dry-run[/]
-    """
-    from sensorium.model.dataset_job import RevertTagsWork
-    from sensorium.model.dataset_names import DatasetName, JobName
-
-    identifier = job.rpartition("/")[2]  # `job list` shows it behind its dataset.
-    name = JobName(DatasetName(session.connection.workspace, dataset), identifier)
-    started(session, dataset, RevertTagsWork(name), version, dry_run=dry_run, detach=detach)
-
-
-@group.command()
-@command
-def reconcile(
-    session: Session, dataset: Name, *, version: Version = 0, dry_run: DryRun = False, detach: Detach = False
-) -> None:
-    """Make the search collection of a version agree with its records: after a restore, or when in doubt.
-
-    [green]sensorium dataset reconcile road --dry-run[/]
-    """
-    from sensorium.model.dataset_job import ReconcileWork
-
-    started(session, dataset, ReconcileWork(), version, dry_run=dry_run, detach=detach)
 
 
 @group.command()
@@ -256,7 +187,7 @@ def show(
 def facets(session: Session, dataset: Name, by: Fields = None, *, filter: Filter = "", version: Version = 0) -> None:
     """Count the files that satisfy a filter by the values of fields.
 
-    [green]sensorium dataset facets road --by tags --by file_dir[/]
+    [green]sensorium dataset facets road --by tags --by file_dir --filter 'FileType = "image"'[/]
     """
     from sensorium.cli.dataset_tables import statistics_lines
     from sensorium.model.search import FacetRequest
@@ -272,17 +203,22 @@ def facets(session: Session, dataset: Name, by: Fields = None, *, filter: Filter
 def edit(
     session: Session,
     dataset: Name,
-    filter: Annotated[str, typer.Option(help="The files to change (docs/datasets.md).", show_default=False)],
+    filter: Annotated[
+        str,
+        typer.Option(help="The files to change, as in 'FileDir = \"night\"' (docs/filters.md).", show_default=False),
+    ],
     *,
-    add: Tags = None,
-    remove: Tags = None,
-    hide: Tags = None,
-    restore: Tags = None,
+    add: Added = None,
+    remove: Removed = None,
+    hide: Hidden = None,
+    restore: Restored = None,
     version: Version = 0,
 ) -> None:
     """Add and remove tags of people; hide tags of algorithms, or show them again.
 
     [green]sensorium dataset edit road --filter 'FileDir = "night"' --add dark[/]
+
+    [green]sensorium dataset edit road --filter 'FileName = "0001.jpg"' --hide pedestrian[/]
     """
     from sensorium.model.dataset_file import FileSelection
 
@@ -299,22 +235,11 @@ def edit(
     session.output.show(done, f"changed {done.changed_count:,} of {done.matched_count:,} files")
 
 
-def _by(session: Session, connection: str) -> "ConnectionName | None":
-    """Return the name of a connection that was given by its id or its name."""
-    from sensorium.model.dataset_names import ConnectionName
-    from sensorium.model.names import check_id
-
-    if not connection:
-        return None
-    if "/" in connection:
-        return ConnectionName.parse(connection, "connection")
-    return ConnectionName(session.connection.workspace, check_id(connection, "connection"))
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    dataset_jobs.register(group)
     exports.register(group)
     dataset_search.register(group)
     dataset_versions.register(group)
     dataset_files.register(group)
-    app.add_typer(group, name="dataset", help="Make datasets, import, tag and index their files, and look at them.")
+    app.add_typer(group, name="dataset", help=ABOUT)

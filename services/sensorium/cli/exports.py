@@ -17,10 +17,13 @@ Folder = Annotated[
     str, typer.Argument(metavar="FOLDER", help="The folder or prefix: a path, file://…, s3://… or oss://….")
 ]
 Format = Annotated[ExportFormatName, typer.Option("--format", help="How it is written; coco cannot be read again.")]
-Storage = Annotated[str, typer.Option("--connection", help="The storage connection; else the server's own folders.")]
+Storage = Annotated[
+    str, typer.Option("--connection", help="The storage connection.", show_default="the server's folders")
+]
 WithFiles = Annotated[bool, typer.Option("--with-files", help="Take the files themselves along.")]
 Groups = Annotated[
-    list[TagGroupName] | None, typer.Option("--tags", help="Which tags go along, else all; may be given again.")
+    list[TagGroupName] | None,
+    typer.Option("--tags", help="Which tags go along; may be given again.", show_default="all"),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there, instead of joining tags.")]
 

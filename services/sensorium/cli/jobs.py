@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 Name = Annotated[
     str, typer.Argument(metavar="JOB", help="The job: {dataset}/{job}, as `job list` shows it.", show_default=False)
 ]
-Dataset = Annotated[str, typer.Option(help="The dataset's id; - means all.")]
+Dataset = Annotated[str, typer.Option(help="The dataset's id; - means all of the workspace.")]
 States = Annotated[
     list[JobStateName] | None, typer.Option("--state", help="Only jobs that stand so; may be given again.")
 ]
 Failed = Annotated[bool, typer.Option("--failed", help="Only those that failed.")]
 
 group = typer.Typer(no_args_is_help=True)
+ABOUT = """List jobs, follow them, and tell them what to do.
+
+`sensorium dataset import`, `tag`, `index`, `export` and others start jobs, which go on when their command is stopped.
+
+[green]sensorium job list --state Running[/]
+
+[green]sensorium job watch road/job-1a2b[/]
+"""
 
 
 @group.command("list")
@@ -60,7 +68,7 @@ def change(
     session: Session,
     job: Name,
     description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
-    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Batches at work at once.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, max=64, help="Batches of files at work at once.")] = None,
 ) -> None:
     """Change what describes a job, or how many batches it works on at once, also while it runs.
 
@@ -85,7 +93,7 @@ def delete(session: Session, job: Name) -> None:
 @group.command()
 @command
 def watch(session: Session, job: Name) -> None:
-    """Follow a job until it has ended or rests.
+    """Follow a job with a bar until it has ended or rests; the exit status says how it ended.
 
     [green]sensorium job watch road/job-1a2b[/]
     """
@@ -96,7 +104,7 @@ def watch(session: Session, job: Name) -> None:
 @group.command()
 @command
 def files(session: Session, job: Name, *, failed: Failed = False) -> None:
-    """Show what became of the files of a job.
+    """Show what became of the files of a job: their state, and why one failed.
 
     [green]sensorium job files road/job-1a2b --failed[/]
     """
@@ -111,7 +119,7 @@ def files(session: Session, job: Name, *, failed: Failed = False) -> None:
 @group.command()
 @command
 def pause(session: Session, job: Name) -> None:
-    """Let a job rest after the files that are at work.
+    """Let a job rest after the files that are at work; `job resume` lets it go on.
 
     [green]sensorium job pause road/job-1a2b[/]
     """
@@ -122,7 +130,7 @@ def pause(session: Session, job: Name) -> None:
 @group.command()
 @command
 def resume(session: Session, job: Name) -> None:
-    """Let a paused job go on.
+    """Let a job go on that rests: because it was told to, or because a service, a storage or room was not there.
 
     [green]sensorium job resume road/job-1a2b[/]
     """
@@ -144,7 +152,7 @@ def cancel(session: Session, job: Name) -> None:
 @group.command()
 @command
 def retry(session: Session, job: Name) -> None:
-    """Work on the failed files of an ended job again.
+    """Work on the failed files of an ended job again, and on no others; `job watch` follows it.
 
     [green]sensorium job retry road/job-1a2b[/]
     """
@@ -154,7 +162,7 @@ def retry(session: Session, job: Name) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.add_typer(group, name="job", help="List jobs, follow them, and tell them what to do.")
+    app.add_typer(group, name="job", help=ABOUT)
 
 
 def _show(session: Session, job: "Job") -> None:

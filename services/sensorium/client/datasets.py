@@ -80,15 +80,22 @@ class AsyncDatasets:
         self._workspace = workspace
 
     async def create(
-        self, dataset: str, *, uri: str = "", connection: str = "", description: str = "", logical: bool = False
+        self,
+        dataset: str,
+        *,
+        uri: str = "",
+        connection: str = "",
+        description: str = "",
+        logical: bool = False,
+        edition: Edition | str = Edition.ADVANCED,
     ) -> Dataset:
         """Create a dataset over the files at `uri`, of a connection or of the server's own folders.
 
-        A logical one has no storage of its own: its files come by exports of other datasets.
+        A logical one, by `logical` or by its edition, has no storage of its own: its files come by exports of others.
         """
         storage = self._connection(connection) if connection else None
-        edition = Edition.LOGICAL if logical else Edition.ADVANCED
-        spec = DatasetSpec(description=description, uri=uri, connection=storage, edition=edition)
+        chosen = Edition.LOGICAL if logical else Edition(edition.upper())
+        spec = DatasetSpec(description=description, uri=uri, connection=storage, edition=chosen)
         return await self._call(lambda: self._reach().datasets.create_dataset(self._name(dataset), spec))
 
     async def get(self, dataset: str) -> Dataset:
@@ -103,11 +110,23 @@ class AsyncDatasets:
 
         return each_of(page)
 
-    async def change(self, dataset: str, *, description: str | None = None, display_name: str | None = None) -> Dataset:
-        """Change what describes a dataset; None stays."""
-        given = {DatasetField.DESCRIPTION: description, DatasetField.DISPLAY_NAME: display_name}
+    async def change(
+        self,
+        dataset: str,
+        *,
+        description: str | None = None,
+        display_name: str | None = None,
+        edition: Edition | str | None = None,
+    ) -> Dataset:
+        """Change what describes a dataset, or make a basic one advanced; None stays."""
+        given = {
+            DatasetField.DESCRIPTION: description,
+            DatasetField.DISPLAY_NAME: display_name,
+            DatasetField.EDITION: edition,
+        }
         fields = tuple(each for each, value in given.items() if value is not None)
-        spec = DatasetSpec(description=description or "", display_name=display_name or "")
+        chosen = Edition((edition or Edition.ADVANCED).upper())
+        spec = DatasetSpec(description=description or "", display_name=display_name or "", edition=chosen)
         update = DatasetUpdate(self._name(dataset), spec, fields)
         return await self._call(lambda: self._reach().datasets.update_dataset(update))
 
@@ -342,16 +361,70 @@ class AsyncDatasets:
         top_k: int = 0,
         min_score: float | None = None,
         facets: Sequence[str] = (),
+        page_size: int = 0,
+        page_token: str = "",
     ) -> FileSearchResponse:
-        """Return the files nearest to a query that satisfy a filter and a condition on tags, up to 1,000 of them.
+        """Return the files nearest to a query that satisfy a filter and a condition on tags: one page of them.
 
         Without a query, those that match, by URI. The filter may hold options, as in `Content:"two cars" AND TopK = 5`.
+
+        Args:
+            dataset: The dataset.
+            query: What to look for.
+            version: The number of the version; 0 means the latest.
+            filter: What files must satisfy.
+            tags: The tags that they must have.
+            top_k: The most hits of all pages, 10,000 at most; 0 means 10, or `page_size` where that is more, or of a
+                list all that match.
+            min_score: The least score of a hit; None means no limit.
+            facets: Fields to count by, over all that match.
+            page_size: The most hits of this page, 1,000 at most; 0 means all `top_k`, or 10 of a list.
+            page_token: `next_page_token` of the page before; the rest must be the same.
         """
         request = await self._search(dataset, query, version, FileSelection((), filter, tags))
         wanted = replace(
-            request, top_k=top_k, score_threshold=min_score, facets=tuple(FacetRequest(field) for field in facets)
+            request,
+            top_k=top_k,
+            score_threshold=min_score,
+            facets=tuple(FacetRequest(field) for field in facets),
+            page_size=page_size,
+            page_token=page_token,
         )
         return await self._call(lambda: self._reach().searches.search(wanted))
+
+    async def search_pages(
+        self,
+        dataset: str,
+        query: Query = (),
+        version: int = 0,
+        *,
+        filter: str = "",
+        tags: TagFilter = NO_TAGS,
+        top_k: int = 0,
+        min_score: float | None = None,
+        facets: Sequence[str] = (),
+        page_size: int = 0,
+        page_token: str = "",
+    ) -> AsyncIterator[FileSearchResponse]:
+        """Yield what `search` returns, page after page, from the one that `page_token` names."""
+        number = (await self._version(dataset, version)).number  # The latest may be another meanwhile.
+        while True:
+            found = await self.search(
+                dataset,
+                query,
+                number,
+                filter=filter,
+                tags=tags,
+                top_k=top_k,
+                min_score=min_score,
+                facets=facets,
+                page_size=page_size,
+                page_token=page_token,
+            )
+            yield found
+            page_token = found.next_page_token
+            if not page_token:
+                return
 
     async def explain(
         self, dataset: str, query: Query = (), version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS

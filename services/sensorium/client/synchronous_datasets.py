@@ -66,6 +66,7 @@ class Datasets:
     samples = _waited(AsyncDatasets.samples)
     statistics = _waited(AsyncDatasets.statistics)
     search = _waited(AsyncDatasets.search)
+    search_pages = _iterated(AsyncDatasets.search_pages)
     explain = _waited(AsyncDatasets.explain)
     near_duplicates = _iterated(AsyncDatasets.near_duplicates)
     add_files = _waited(AsyncDatasets.add_files)

@@ -174,6 +174,45 @@ def test_a_search_within_a_dataset_takes_words_tags_and_filters(run: Any, road: 
     assert run("dataset", "search", "road", "--without", "aaaa").status == ExitStatus.INVALID
 
 
+def test_hits_come_by_page_or_all_at_once(run: Any, road: Path) -> None:
+    for name in "cde":
+        (road / f"{name}.txt").write_text(name)
+    run("dataset", "import", "road")
+    first = run("dataset", "search", "road", "--page-size", "2", "--facet", "file_type")
+    assert first.out.splitlines() == [
+        "5 files match",
+        "1. a.txt  4 bytes",
+        "2. b.txt  4 bytes",
+        "file_type: 1 value",
+        "  text  5",
+    ]
+    [token] = [line.removeprefix("more: --page-token ") for line in first.err.splitlines()]
+    options = ("--page-size", "2", "--facet", "file_type")
+    second = run("dataset", "search", "road", *options, "--page-token", token)
+    assert second.out.splitlines()[:3] == ["5 files match", "3. c.txt  1 bytes", "4. d.txt  1 bytes"]
+    assert run("dataset", "search", "road", *options, "--page-token", token, "--json").documents()[0]["next_page_token"]
+    every = run("dataset", "search", "road", "--all", *options)
+    assert (len(every.out.splitlines()), every.err) == (8, "")
+    assert every.out.splitlines()[-1] == "5. e.txt  1 bytes"
+    pages = run("dataset", "search", "road", "--all", *options, "--json").documents()
+    assert [hit["rank"] for page in pages for hit in page["hits"]] == [1, 2, 3, 4, 5]
+    assert len(run("dataset", "search", "road", "--all").out.splitlines()) == 6
+    assert run("dataset", "search", "road", "--all", "--page-token", token).status == ExitStatus.INVALID
+    assert run("dataset", "search", "road", "--page-token", "nonsense").status == ExitStatus.INVALID
+
+
+def test_a_dataset_has_an_edition(run: Any, road: Path) -> None:
+    [basic] = run("dataset", "create", "plain", "--uri", str(road), "--edition", "basic", "--json").documents()
+    assert basic["spec"]["edition"] == "BASIC"
+    [raised] = run("dataset", "change", "plain", "--edition", "advanced", "--json").documents()
+    assert (raised["spec"]["edition"], raised["spec"]["description"]) == ("ADVANCED", "")
+    assert run("dataset", "change", "plain", "--edition", "logical").status == ExitStatus.INVALID
+    for given in (["--logical"], ["--edition", "logical"]):
+        [logical] = run("dataset", "create", f"picked{len(given)}", *given, "--json").documents()
+        assert logical["spec"]["edition"] == "LOGICAL"
+    assert run("dataset", "create", "both", "--logical", "--edition", "basic").status == ExitStatus.INVALID
+
+
 def test_nothing_to_show_is_said(run: Any, road: Path) -> None:
     assert run("dataset", "files", "road").err == "no files\n"
     assert run("connection", "list").out == "no connections\n"
