@@ -28,13 +28,13 @@ def datasets_table(datasets: "Iterable[Dataset]") -> "Table":
 
 
 def versions_table(versions: "Iterable[DatasetVersion]") -> "Table":
-    """Return versions with their size and state."""
+    """Return versions with their size and state, and of one that is being copied how far it is."""
     return _table(
         ("version", "files", "state", "made", "description"),
         (
             (
                 f"v{each.name.number}",
-                f"{each.file_count:,}",
+                f"{each.file_count:,}" + (f" of {each.copy.total_count:,}" if each.copy else ""),
                 each.state.value,
                 f"{each.create_time:%m-%d %H:%M}",
                 each.spec.description,

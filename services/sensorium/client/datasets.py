@@ -12,7 +12,7 @@ from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
 from sensorium.client.queries import Query, query_parts
 from sensorium.dataset_ports import DatasetPorts, FileBatches
-from sensorium.errors import NotFound, SensoriumError
+from sensorium.errors import DeadlineExceeded, NotFound, SensoriumError, Unavailable
 from sensorium.model.connection import (
     Connection,
     ConnectionField,
@@ -58,6 +58,7 @@ PAGE_SIZE = 1000
 READERS = 8
 # How often a version that is being copied is looked at.
 COPY_SECONDS = 1.0
+COPY_FAULTS = 30
 NO_TAGS = TagFilter()
 Reach = Callable[[], DatasetPorts]
 
@@ -173,12 +174,22 @@ class AsyncDatasets:
     async def watch_copy(self, dataset: str, version: int) -> AsyncIterator[DatasetVersion]:
         """Yield a version as it is now and, while it is being copied, whenever more of it is there.
 
+        A mesh that starts again meanwhile goes on with the copy, and is waited for, a while.
+
         Raises:
-            SensoriumError: The copy failed.
+            SensoriumError: The copy failed, or nobody answers any more.
         """
-        before = None
+        before, faults = None, 0
         while True:
-            found = await self.version(dataset, version)
+            try:
+                found = await self.version(dataset, version)
+            except (Unavailable, DeadlineExceeded):
+                faults += 1
+                if before is None or faults > COPY_FAULTS:
+                    raise
+                await asyncio.sleep(COPY_SECONDS)
+                continue
+            faults = 0
             if found != before:
                 yield found
             if found.state is VersionState.FAILED and found.copy and found.copy.error:
