@@ -138,9 +138,6 @@ async def test_a_file_that_goes_bad_while_a_job_runs_fails_alone(
 async def test_a_file_that_may_not_be_read_fails_alone(
     world: World, opening: Callable[[str, Callable[[Path], object]], None]
 ) -> None:
-    def denied(_path: Path) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     await world.imported("a", "b")
     opening("b.txt", denied)
     assert await world.reasons(await world.run(IndexWork())) == {"b.txt": Reason.PERMISSION_DENIED}
@@ -171,16 +168,27 @@ async def test_an_entry_that_cannot_be_looked_at_fails_alone_and_is_not_taken_fo
     assert await world.paths() == {"a.txt", "b.txt"}
 
 
+def denied(_path: Path) -> None:
+    raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"), [(broken, Reason.FILE_UNREADABLE), (denied, Reason.PERMISSION_DENIED)], ids=["broken", "denied"]
+)
 async def test_an_export_leaves_out_a_file_that_cannot_be_read(
-    world: World, opening: Callable[[str, Callable[[Path], object]], None], tmp_path: Path
+    world: World,
+    opening: Callable[[str, Callable[[Path], object]], None],
+    tmp_path: Path,
+    act: Callable[[Path], object],
+    reason: Reason,
 ) -> None:
     await world.imported("a", "b")
-    opening("b.txt", broken)
+    opening("b.txt", act)
     for place, form in enumerate((ExportFormat.JSONL, ExportFormat.WEBDATASET)):
         target = StorageTarget(str(tmp_path / f"out{place}"), form, with_files=True)
         job = await world.run(ExportWork(target))
         assert (job.state, job.succeeded_count) == (JobState.PARTIAL_FAILED, 1)
-        assert await world.reasons(job) == {"b.txt": Reason.FILE_UNREADABLE}
+        assert await world.reasons(job) == {"b.txt": reason}
 
 
 async def test_a_renamed_file_comes_in_under_its_new_name(world: World) -> None:

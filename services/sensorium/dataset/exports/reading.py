@@ -1,14 +1,14 @@
 """Reads the files of a version for an export: their bytes into a part, or copies of them beside it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import PurePosixPath
 
 from sensorium.dataset.exports.part_format import Sample
 from sensorium.dataset.exports.record import exported
 from sensorium.dataset.storages.file_sink import FileSink
 from sensorium.dataset.storages.file_store import OF_ONE_FILE, FileStore
-from sensorium.errors import DataLoss, InvalidArgument, NotFound, SensoriumError
+from sensorium.errors import SensoriumError
 from sensorium.model.dataset_export import TagGroup
 from sensorium.model.dataset_file import FileRecord
 
@@ -82,15 +82,28 @@ class FilesBeside:
         return list(await asyncio.gather(*map(self._sample, records)))
 
     async def _sample(self, record: FileRecord) -> Sample | SensoriumError:
-        path = copy_of(record)
+        path, faults = copy_of(record), list[SensoriumError]()
         async with self._gate:
             try:
-                # What cannot be read is found before the sink is touched, so that its own errors stop the job.
-                await self._storage.stat(record.uri)
-                written = await self._sink.put(path, self._storage.chunks(record.uri, CHUNK_BYTES))
-            except (InvalidArgument, NotFound, DataLoss) as error:
+                await self._storage.stat(record.uri)  # Of what is not there nothing is begun.
+            except OF_ONE_FILE as error:
                 return error
+            try:
+                written = await self._sink.put(path, self._chunks(record.uri, faults))
+            except OF_ONE_FILE as error:
+                if error in faults:
+                    return error
+                raise  # Of the sink, and so of all files.
         return Sample(exported(record, self._groups, path, written.sha256))
+
+    async def _chunks(self, uri: str, faults: list[SensoriumError]) -> AsyncIterator[bytes]:
+        """Yield a file; what is wrong with it is noted in `faults`."""
+        try:
+            async for chunk in self._storage.chunks(uri, CHUNK_BYTES):
+                yield chunk
+        except OF_ONE_FILE as error:
+            faults.append(error)
+            raise
 
 
 def copy_of(record: FileRecord) -> str:

@@ -39,7 +39,7 @@ class RevertPlan:
 
             def read(sql: Connection, wanted: Any = wanted) -> tuple[list[Row[Any]], JobPlan]:
                 rows = list(sql.execute(wanted).all())
-                return rows, _difference(rows, tags.without(sql, [row.key for row in rows], reverted))
+                return rows, difference_without(sql, rows, reverted)
 
             rows, some = await self._store.read(read)
             if not rows:
@@ -47,7 +47,9 @@ class RevertPlan:
             plan, after = plan + some, rows[-1].key
 
 
-def _difference(rows: Sequence[Row[Any]], given: dict[int, set[str]]) -> JobPlan:
+def difference_without(sql: Connection, rows: Sequence[Row[Any]], reverted: str) -> JobPlan:
+    """Return how the tags of files would change if what the job `reverted` said of them were taken back."""
+    given = tags.without(sql, [row.key for row in rows], reverted)
     changed = added = removed = 0
     for row in rows:
         algorithm = given.get(row.key, set())
