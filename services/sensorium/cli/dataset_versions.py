@@ -131,7 +131,7 @@ def publish(session: Session, dataset: Name, version: Version = 0) -> None:
 
 def register(datasets: typer.Typer) -> None:
     """Add the commands to those of datasets."""
-    datasets.add_typer(group, name="version", help="Make, list and delete versions.")
+    datasets.add_typer(group, name="version", help="Make, list, follow and delete versions.")
     datasets.command()(publish)
 
 

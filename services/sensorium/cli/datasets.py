@@ -54,8 +54,9 @@ Restored = Annotated[list[str] | None, typer.Option("--restore", help="One to sh
 group = typer.Typer(no_args_is_help=True)
 ABOUT = """Make datasets, import, tag and index their files, and look at them.
 
-A dataset is a folder or a bucket whose files are registered with metadata and tags; nothing is copied. From nothing to
-a search:
+A dataset is a folder or a bucket whose files are registered with metadata and tags; nothing is copied.
+
+From nothing to a search:
 
 [green]sensorium dataset create road --uri /srv/pictures[/]
 
