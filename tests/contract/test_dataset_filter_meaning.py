@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 import zvec
-from filter_samples import LISTS, TEXTS, WHOLES, filters
+from filter_samples import LISTS, NUMBERS, TEXTS, WHOLES, filters
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, create_engine, delete, insert, select, text
 
 from sensorium.dataset.bitmaps import loading
-from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
-from sensorium.dataset.documents import ATTRIBUTES, document_of
-from sensorium.dataset.file_fields import FIELDS, FileColumns, tokens_of
+from sensorium.dataset.bitmaps.version_bitmaps import OWN, VersionBitmaps
+from sensorium.dataset.documents import ATTRIBUTES, document_of, is_in_documents
+from sensorium.dataset.file_fields import FIELDS, FileColumns, attributes_in, tokens_of
 from sensorium.dataset.tables import files, metadata
 from sensorium.filters.bitmaps import divided, matching
 from sensorium.filters.inexpressible import Inexpressible
@@ -24,7 +24,7 @@ from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
 from sensorium.filters.python import holds
 from sensorium.filters.sql import condition
-from sensorium.filters.tree import Filter
+from sensorium.filters.tree import Filter, fields_in
 from sensorium.model.collection import AttributeType
 from sensorium.model.document import AttributeValue
 from sensorium.model.embedding import Embedding
@@ -35,15 +35,16 @@ from sensorium.storage.moments import from_micros
 PROPERTY = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 MOMENTS = st.sampled_from([0, 1_767_312_000_000_000]) | st.integers(-(10**12), 10**12)
 COUNTS = WHOLES.filter(lambda number: number >= 0)
-META = st.fixed_dictionaries(
-    {},
-    optional={"format": TEXTS, "mode": TEXTS, "sample_rate": WHOLES, "channels": st.integers(0, 9), "other": TEXTS},
-)
+# Names as callers may choose them; a value may be of any type in any file.
+NAMES = ("format", "sample_rate", "frame id", 'a"b', "颜色", "\\", "$x")
+ATTRIBUTE_VALUES = TEXTS | WHOLES | NUMBERS | st.booleans() | LISTS.map(list)
+META = st.dictionaries(st.sampled_from(NAMES), ATTRIBUTE_VALUES)
+ALL_FIELDS = (*FIELDS, *(field for name in NAMES if (field := FIELDS.get(f"meta.{name}"))))
 
 
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, Any]:
-    name, folder, tags = draw(TEXTS), draw(TEXTS), list(draw(LISTS))
+    name, folder, tags, attributes = draw(TEXTS), draw(TEXTS), list(draw(LISTS)), draw(META)
     return {
         "version": 1,
         "uri": draw(TEXTS),
@@ -58,8 +59,8 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         "width": draw(st.integers(0, 3)),
         "height": draw(st.integers(0, 3)),
         "duration_ms": draw(COUNTS),
-        "attributes": draw(META),
-        "tokens": dict(tokens_of(name, folder, tags)),
+        "attributes": attributes,
+        "tokens": tokens_of(name, folder, tags, attributes),
         "comment": "",
         "status": "ACTIVE",
         "algorithm_tags": list(draw(LISTS)),
@@ -70,7 +71,8 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         "import_job": "",
         "origin_connection": "",
         "origin_uri": "",
-        "index_job": "",
+        "index_job": draw(st.sampled_from(["", "j1", "j2"])),
+        "index_time": draw(st.none() | MOMENTS),
         "index_of": "x",
         "create_time": 0,
         "update_time": 0,
@@ -85,11 +87,15 @@ ROWS = st.lists(rows(), min_size=1, max_size=6).map(
 def record(row: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """Return the values of a file by the keys of fields, straight from what was written."""
     found: dict[str, AttributeValue] = {}
-    for field in FIELDS:
+    for field in ALL_FIELDS:
         group, _, name = field.key.partition(".")
         value = row["attributes"].get(name) if group == "meta" else row[field.key]
         match field.type, value:
             case _, None:
+                continue
+            case None, list():
+                found[field.key] = tuple(value)
+            case _, "" if field.name == "index_job":
                 continue
             case AttributeType.TIME, _:
                 found[field.key] = from_micros(value)
@@ -124,7 +130,7 @@ def stored(engine: Engine, made: list[dict[str, Any]]) -> list[Row[Any]]:
 
 
 @PROPERTY
-@given(made=ROWS, parts=st.lists(filters(FIELDS), min_size=1, max_size=5))
+@given(made=ROWS, parts=st.lists(filters(ALL_FIELDS), min_size=1, max_size=5))
 def test_sql_and_search_documents_mean_what_python_means(
     engine: Engine, made: list[dict[str, Any]], parts: list[Filter]
 ) -> None:
@@ -135,19 +141,22 @@ def test_sql_and_search_documents_mean_what_python_means(
             found = sql.execute(select(files.c.id).where(condition(part, FileColumns()))).scalars()
             assert set(found) == expected
             # The search service reads the canonical form with the fields that its collection declares.
-            sent = parse(canonical(part), fields_of(ATTRIBUTES))
-            assert {each.id for each in documents if holds(sent, record_of(each))} == expected
+            known, rest = divided(part, is_in_documents)
+            sent = parse(canonical(known), fields_of(ATTRIBUTES))
+            assert {each.id for each in documents if holds(sent, record_of(each))} & meant(rest, made) == expected
 
 
 @PROPERTY
-@given(made=ROWS, parts=st.lists(filters(FIELDS), min_size=1, max_size=5))
+@given(made=ROWS, parts=st.lists(filters(ALL_FIELDS), min_size=1, max_size=5))
 def test_bitmaps_mean_what_python_means(engine: Engine, made: list[dict[str, Any]], parts: list[Filter]) -> None:
     ids = [row.id for row in stored(engine, made)]
     bitmaps = VersionBitmaps()
     with engine.connect() as sql:
         loading.fill(sql, 1, bitmaps)
+        loading.fill_attributes(sql, 1, bitmaps, [f"meta.{name}" for name in NAMES])
     for part in parts:
-        answered, rest = divided(part, bitmaps)
+        answered, rest = divided(part, bitmaps.covers)
+        assert not attributes_in(rest) or {each.key for each in fields_in(rest)} & OWN
         found = {ids[at] for at in matching(answered, bitmaps)}
         assert found == meant(answered, made)
         assert found & meant(rest, made) == meant(part, made)
@@ -155,7 +164,7 @@ def test_bitmaps_mean_what_python_means(engine: Engine, made: list[dict[str, Any
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 @settings(PROPERTY, max_examples=6)
-@given(made=ROWS, parts=st.lists(filters(FIELDS), min_size=5, max_size=20))
+@given(made=ROWS, parts=st.lists(filters(ALL_FIELDS), min_size=5, max_size=20))
 def test_the_vector_engine_means_what_python_means(
     engine: Engine, made: list[dict[str, Any]], parts: list[Filter]
 ) -> None:
@@ -172,7 +181,8 @@ def test_the_vector_engine_means_what_python_means(
         collection.insert(
             [zvec.Doc(id=each.id, vectors={"v": [1.0]}, fields=columns.values(record_of(each))) for each in documents]
         )
-        for part in parts:
+        for whole in parts:
+            part, _ = divided(whole, is_in_documents)
             try:
                 expression = columns.filters.expression(parse(canonical(part), fields_of(ATTRIBUTES)))
             except Inexpressible as error:

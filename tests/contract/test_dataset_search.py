@@ -11,6 +11,7 @@ from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours, reached
 from memory_mesh import MemoryMesh
 from pydantic import ValidationError
 
+from sensorium.dataset import near_confirmed
 from sensorium.dataset.embedded import embedded_datasets
 from sensorium.dataset.projector import Projector
 from sensorium.dataset_ports import DatasetPorts
@@ -19,9 +20,10 @@ from sensorium.gateway.limits import Limits
 from sensorium.gateway.searcher import EmbeddingSearcher
 from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.dataset import DatasetSpec, VersionSpec
-from sensorium.model.dataset_file import FileSelection, StatusFilter, TagEdit
+from sensorium.model.dataset_file import FileRecord, FileSelection, StatusFilter, TagEdit
 from sensorium.model.dataset_job import ImportWork, IndexWork, JobSpec, JobState, Work
 from sensorium.model.dataset_names import ConnectionName, DatasetName, VersionName, file_id_of
+from sensorium.model.file_batch import FileChange, FileSpec
 from sensorium.model.file_search import FileSearchRequest, FileSearchResponse
 from sensorium.model.search import DocumentReference, FacetRequest, QueryPart, TagFilter
 from sensorium.model.version_difference import DifferenceKind
@@ -154,6 +156,83 @@ async def test_a_filter_finds_as_many_as_there_are_at_any_selectivity(world: Wor
         for top_k in (1, 2, 100):
             found = await world.find("mmmm", wanted, top_k=top_k)
             assert (len(found.hits), found.match_count) == (min(top_k, matches), matches)
+
+
+GIVEN = {
+    "a/one.txt": {"lens": 1.5, "labels": ("Red Car", "night")},
+    "a/two.md": {"lens": 2, "labels": ("day",)},
+    "b/three.txt": {"lens": "wide", "frame id": 2**53 + 1},
+    "b/four.txt": {"lens": 2.0, "frame id": 2**53},
+    "six.txt": {"lens": True},
+}
+ATTRIBUTES: dict[str, set[str]] = {
+    "HAS meta.lens": {"one", "two", "three", "four", "six"},
+    "meta.lens >= 2 AND file_dir = 'a'": {"two"},
+    "meta.lens = 2": {"two", "four"},
+    "meta.lens != 2": {"one"},
+    "NOT meta.lens = 2": {"one", "three", "five", "six", "seven"},
+    'meta.lens IN ["wide", TRUE]': {"three", "six"},
+    'meta.lens : "WIDE" OR meta.labels : "red car"': {"one", "three"},
+    'meta.labels HAS "day" AND HAS index_job AND index_time > 2020-01-01': {"two"},
+    '"meta.frame id" = 9007199254740993': {"three"},
+    "meta.lens = 3 OR NOT HAS SemanticIndexUpdateTime": set(),
+}
+
+
+async def give(world: World) -> None:
+    changes = [FileChange(world.id_of(path), FileSpec(attributes=given)) for path, given in GIVEN.items()]
+    assert all(isinstance(each, FileRecord) for each in await world.ports.file_batches.update_files(V1, changes))
+
+
+@pytest.mark.parametrize(
+    ("few", "depths", "page"),
+    [(1500, (2000,), 1000), (0, (100,), 3), (0, (2,), 1), (0, (), 1)],
+    ids=["named", "the nearest of all", "too few of the nearest", "all"],
+)
+async def test_what_documents_do_not_say_is_confirmed_by_the_catalog(
+    world: World, few: int, depths: tuple[int, ...], page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_confirmed, "FEW", few)
+    monkeypatch.setattr(near_confirmed, "DEPTHS", depths)
+    monkeypatch.setattr(near_confirmed, "PAGE", page)
+    await world.run(IndexWork())
+    await give(world)
+    order = names(await world.find("aaaa", top_k=100))
+    for wanted, meant in ATTRIBUTES.items():
+        expected = [name for name in order if name in meant]
+        found = await world.find("aaaa", wanted, top_k=100)
+        assert (names(found), found.match_count) == (expected, len(meant)), wanted
+        assert names(await world.find("aaaa", wanted, top_k=2)) == expected[:2]
+        listed = await world.find("", wanted)
+        assert {*names(listed)} == meant
+        walked, token = [], ""
+        while len(walked) < len(expected):
+            part = await world.find("aaaa", wanted, top_k=100, page_size=2, page_token=token)
+            walked, token = [*walked, *names(part)], part.next_page_token
+        assert (walked, token) == (expected, "")
+
+
+async def test_attributes_are_counted(world: World) -> None:
+    await give(world)
+    facets = (FacetRequest("meta.lens"), FacetRequest("meta.labels", 2), FacetRequest("meta.nothing"))
+    found = await world.find(facets=facets, filter="NOT file_name = 'one.txt'")
+    assert [each.counts for each in found.facets] == [
+        ((2, 2), ("wide", 1), (True, 1)), (("day", 1),), (),
+    ]  # fmt: skip
+    counted = (await world.ports.files.statistics(V1, FileSelection(), facets)).facets
+    assert [each.counts for each in counted] == [
+        ((2, 2), (1.5, 1), ("wide", 1), (True, 1)), (("Red Car", 1), ("day", 1)), (),
+    ]  # fmt: skip
+    assert [each.value_count for each in counted] == [4, 3, 0]
+
+
+async def test_tags_are_edited_by_attributes(world: World) -> None:
+    await give(world)
+    edit = TagEdit(V1, FileSelection(filter='meta.lens = 2 OR meta.labels : "car"'), ("seen",))
+    assert (await world.ports.files.edit_tags(edit)).changed_count == 3
+    assert names(await world.find(filter='Tags HAS "seen" AND meta.labels:"night"')) == ["one"]
+    await world.ports.file_batches.delete_files(V1, [world.id_of("a/one.txt")])
+    assert names(await world.find(filter='Tags HAS "seen" AND meta.labels:"night"')) == []
 
 
 async def test_options_may_stand_in_the_filter(world: World) -> None:

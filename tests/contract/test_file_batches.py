@@ -34,7 +34,7 @@ class World:
     def spec(self, path: str = "a.txt") -> FileSpec:
         return FileSpec(
             f"file://{self.folder}/{path}", "text/plain", "md5:1", WHEN, size_bytes=5, width=3, height=4, duration_ms=6,
-            attributes={"format": "plain", "lens": 1.5, "raw": True, "sample_rate": 7}, comment="by hand",
+            attributes={"format": "plain", "lens": 1.5, "raw": True, "words": ("a", "B c")}, comment="by hand",
         )  # fmt: skip
 
     async def create(self, *specs: FileSpec, request_id: str = "") -> list[FileOutcome]:
@@ -106,8 +106,9 @@ async def test_a_bad_item_spoils_no_other(world: World) -> None:
         (replace(bad, size_bytes=-1), Reason.FIELD_INVALID, "size_bytes"),
         (replace(bad, width=-1), Reason.FIELD_INVALID, "width"),
         (replace(bad, comment="x" * 21), Reason.FIELD_INVALID, "comment"),
-        (replace(bad, attributes={"sample_rate": "many"}), Reason.FIELD_INVALID, "attributes['sample_rate']"),
-        (replace(bad, attributes={"list": ("a",)}), Reason.FIELD_INVALID, "attributes['list']"),
+        (replace(bad, attributes={"when": WHEN}), Reason.FIELD_INVALID, "attributes['when']"),
+        (replace(bad, attributes={"list": ("a\0",)}), Reason.FIELD_INVALID, "attributes['list']"),
+        (replace(bad, attributes={"list": ("a",) * 257}), Reason.TOO_MANY_ITEMS, "attributes['list']"),
         (replace(bad, attributes={"long": "x" * 70_000}), Reason.FIELD_INVALID, "attributes"),
     ]
     outcomes = await world.create(good, *(spec for spec, _, _ in broken))

@@ -21,22 +21,29 @@ from sensorium.model.dataset_names import DatasetName, VersionName
 from sensorium.model.search import FacetRequest
 
 NAME = VersionName(DatasetName("default", "road"), 1)
-FACETS = tuple(FacetRequest(field) for field in ("file_dir", "file_type", "tags", "algorithm_tags", "user_tags"))
+COUNTED = ("file_dir", "file_type", "tags", "algorithm_tags", "user_tags", "meta.lens", "meta.format")
+FACETS = tuple(FacetRequest(field) for field in COUNTED)
 ORDERS = tuple(FileOrder(by, descending) for by in SortBy for descending in (False, True))
 TAGS = ("day", "night", "rain", "red car")
 
 
 def file(number: int, *, size: int = 0, moment: int = 0) -> dict[str, Any]:
     """Return the row of a file as an import writes it."""
-    folder = f"road/{number % 3}"
+    folder, given = f"road/{number % 3}", attributes_of(number, size)
     return {
         "id": f"f{number}", "uri": f"file:///{number * 7919 % 1000:04}-{number}", "file_name": f"{number}.jpg",
         "file_dir": folder, "file_type": ("image", "audio")[number % 2], "content_type": "image/jpeg",
         "size_bytes": size, "fingerprint": "x", "file_create_time": moment or None, "file_update_time": moment,
         "tag_update_time": None, "width": number % 5, "height": 3, "duration_ms": 0,
-        "attributes": {"format": "JPEG"} if number % 4 else {}, "tokens": dict(tokens_of(f"{number}.jpg", folder, [])),
+        "attributes": given, "tokens": tokens_of(f"{number}.jpg", folder, [], given),
         "status": "ACTIVE", "import_job": "", "create_time": 0, "update_time": 0,
     }  # fmt: skip
+
+
+def attributes_of(number: int, size: int) -> dict[str, Any]:
+    """Return attributes of several types under the same names."""
+    lens: Any = (size, size + 0.5, f"Lens-{size}", [f"lens {size}", "Wide"], True)[number % 5]
+    return {"lens": lens, **({"format": "JPEG"} if number % 4 else {})}
 
 
 def given_tags(*given: str) -> Any:

@@ -1,10 +1,11 @@
 """Random records and filters over every type of field."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from sensorium.filters.fields import Field, Fields
+from sensorium.filters.fields import Field
 from sensorium.filters.printer import canonical
 from sensorium.filters.tree import (
     All,
@@ -56,7 +57,8 @@ NUMBERS = st.sampled_from([-1.5, 0.0, 0.1, 1e300, 5e-324, 1e15 + 1, 1 / 3]) | st
 TIMES = st.sampled_from(
     [datetime(1, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)]
 ) | st.datetimes(timezones=st.just(UTC))
-VALUES: dict[AttributeType, st.SearchStrategy[Scalar]] = {
+VALUES: dict[AttributeType | None, st.SearchStrategy[Scalar]] = {
+    None: TEXTS | WHOLES | NUMBERS | st.booleans(),
     AttributeType.STRING: TEXTS,
     AttributeType.INT: WHOLES,
     AttributeType.DOUBLE: NUMBERS,
@@ -66,6 +68,7 @@ VALUES: dict[AttributeType, st.SearchStrategy[Scalar]] = {
 }
 LISTS = st.lists(TEXTS, max_size=3, unique=True).map(tuple)
 ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
+EQUALITY = (Operator.EQUAL, Operator.UNEQUAL)
 
 
 def attributes() -> st.SearchStrategy[dict[str, AttributeValue]]:
@@ -79,11 +82,14 @@ def terms(field: Field) -> st.SearchStrategy[Filter]:
     value = VALUES[field.type]
     kinds: list[st.SearchStrategy[Filter]] = [
         st.just(Present(field)),
-        st.lists(value, min_size=1, max_size=3, unique=True).map(lambda values: OneOf(field, tuple(values))),
+        st.lists(value, min_size=1, max_size=3, unique_by=repr).map(lambda values: OneOf(field, tuple(values))),
     ]
-    if field.type is AttributeType.STRING_LIST:
+    if field.type in {AttributeType.STRING_LIST, None}:
         kinds.append(TEXTS.map(lambda text: Contains(field, text)))
-    else:
+    if field.type is None:
+        kinds.append(st.builds(Comparison, st.just(field), st.sampled_from(Operator), TEXTS | WHOLES | NUMBERS))
+        kinds.append(st.builds(Comparison, st.just(field), st.sampled_from(EQUALITY), st.booleans()))
+    elif field.type is not AttributeType.STRING_LIST:
         signs = list(Operator) if field.type in ORDERED else [Operator.EQUAL, Operator.UNEQUAL]
         kinds.append(st.builds(Comparison, st.just(field), st.sampled_from(signs), value))
     if field.tokens:
@@ -91,7 +97,7 @@ def terms(field: Field) -> st.SearchStrategy[Filter]:
     return st.one_of(kinds)
 
 
-def filters(fields: Fields) -> st.SearchStrategy[Filter]:
+def filters(fields: Iterable[Field]) -> st.SearchStrategy[Filter]:
     """Return filters of some depth."""
     leaves = st.sampled_from(list(fields)).flatmap(terms)
     return st.recursive(

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row, RowMapping
 
 from sensorium.dataset.file_fields import FIELDS
+from sensorium.filters.tree import Term
 from sensorium.model.collection import AttributeField, AttributeType
 from sensorium.model.content import Content
 from sensorium.model.document import AttributeValue, Document
@@ -13,9 +14,17 @@ from sensorium.storage import moments
 
 # What every document has by itself.
 _OWN = ("id", "tags")
-_META = "meta_"
+# What changes when a document has been written.
+_LATER = ("index_job", "index_time")
 
-ATTRIBUTES = tuple(AttributeField(each.name, each.type) for each in FIELDS if each.name not in _OWN)
+ATTRIBUTES = tuple(
+    AttributeField(each.name, each.type) for each in FIELDS if each.type and each.name not in (*_OWN, *_LATER)
+)
+
+
+def is_in_documents(term: Term) -> bool:
+    """Return whether documents say what a term asks; what callers give a file they do not."""
+    return term.field.type is not None and term.field.name not in _LATER
 
 
 def document_of(row: Row[Any], source: Content | Embedding) -> Document:
@@ -30,9 +39,6 @@ def attributes_of(row: Row[Any]) -> dict[str, AttributeValue]:
 
 
 def _value(columns: RowMapping, attribute: AttributeField) -> AttributeValue | None:
-    if attribute.field.startswith(_META):
-        found: AttributeValue | None = columns["attributes"].get(attribute.field.removeprefix(_META))
-        return found
     value = columns[attribute.field]
     match attribute.type, value:
         case _, None:

@@ -187,7 +187,9 @@ def _update(
         if isinstance(columns, SensoriumError) or row is None:
             outcomes.append(columns if isinstance(columns, SensoriumError) else _missing(name, change.id))
             continue
-        sql.execute(update(table).where(table.c.key == row.key).values(**columns, change=number))
+        attributes = columns.get("attributes", row.attributes)
+        tokens = tokens_of(row.file_name, row.file_dir, row.tags, attributes)
+        sql.execute(update(table).where(table.c.key == row.key).values(**columns, tokens=tokens, change=number))
         if row.status == FileStatus.ACTIVE:
             files.count_more(sql, version, 0, columns.get("size_bytes", row.size_bytes) - row.size_bytes)
         written.append(row.key)
@@ -205,7 +207,7 @@ def _fresh(spec: FileSpec, path: str) -> dict[str, Any]:
         "file_name": name,
         "file_dir": folder,
         "file_create_time": moments.to_micros(spec.file_create_time) if spec.file_create_time else None,
-        "tokens": dict(tokens_of(name, folder, [])),
+        "tokens": tokens_of(name, folder, [], spec.attributes),
         "origin_connection": "",
         "origin_uri": "",
         "status": FileStatus.ACTIVE.value,

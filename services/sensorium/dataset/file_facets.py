@@ -1,16 +1,20 @@
 """Counts the values of fields over the files that are meant."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Row, func, select, true
 
-from sensorium.dataset.file_fields import TAG_FIELDS
+from sensorium.dataset.file_fields import META, TAG_FIELDS
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import files
+from sensorium.dataset.value_counts import ValueCounts, value_order
 from sensorium.errors import InvalidArgument, Reason
-from sensorium.filters.sql import elements
+from sensorium.filters import json_rows
+from sensorium.filters.json_rows import elements, members
 from sensorium.model.dataset_file import EVERY_FILE, FileStatistics
+from sensorium.model.document import AttributeValue
 from sensorium.model.search import Facet, FacetRequest
 
 MOST = 16
@@ -25,6 +29,15 @@ ALIASES: Mapping[str, str] = {
     "tags.ai": "algorithm_tags",
     "tags.user": "user_tags",
     "tags.user-delete-ai-tags": "deleted_tags",
+}
+# How values are read that stand in the attributes of files, by their types.
+_READERS: Mapping[str, Callable[[Any], AttributeValue]] = {
+    json_rows.TEXT: str,
+    json_rows.WHOLE: int,
+    json_rows.REAL: float,
+    json_rows.TRUE: lambda _: True,
+    json_rows.FALSE: lambda _: False,
+    json_rows.LIST: lambda value: tuple(json.loads(value)),
 }
 
 
@@ -41,11 +54,11 @@ def check(requests: Sequence[FacetRequest]) -> tuple[str, ...]:
             field="facets",
             metadata={"limit": str(MOST), "actual": str(len(requests))},
         )
-    known = (*SCALARS, *TAG_FIELDS)
+    known = (*SCALARS, *TAG_FIELDS, f"{META}…")
     fields = []
     for place, request in enumerate(requests):
         field = ALIASES.get(request.field.lower(), request.field)
-        if field not in known:
+        if field not in known[:-1] and (not field.startswith(META) or field == META):
             path = f"facets[{place}].field"
             raise InvalidArgument(f"{path}: {request.field!r} is none of {', '.join(known)}", field=path)
         if request.limit < 0:
@@ -74,9 +87,9 @@ def count_values(
     return tuple(_facet(sql, chosen, field, request) for field, request in zip(fields, requests, strict=True))
 
 
-def facet(request: FacetRequest, counts: Iterable[tuple[str, int]]) -> Facet:
+def facet(request: FacetRequest, counts: Iterable[tuple[AttributeValue, int]]) -> Facet:
     """Return what is shown of all counts of a field: the most frequent values."""
-    ordered = sorted(counts, key=lambda pair: (-pair[1], pair[0]))
+    ordered = sorted(counts, key=lambda pair: (-pair[1], value_order(pair[0])))
     return Facet(request.field, tuple(ordered[: _limit(request)]), len(ordered))
 
 
@@ -84,7 +97,24 @@ def _limit(request: FacetRequest) -> int:
     return min(request.limit or DEFAULT_LIMIT, LARGEST_LIMIT)
 
 
+def attributes_among(fields: Iterable[str]) -> frozenset[str]:
+    """Return those of the fields that are attributes."""
+    return frozenset(each for each in fields if each.startswith(META))
+
+
+def _attribute_facet(sql: Connection, chosen: ColumnElement[bool], field: str, request: FacetRequest) -> Facet:
+    rows, found = members(files.c.attributes), ValueCounts()
+    counted = select(rows.c.type, rows.c.value, func.count()).select_from(files.join(rows, true()))
+    mine = counted.where(chosen, rows.c.key == field.removeprefix(META)).group_by(rows.c.type, rows.c.value)
+    for kind, value, count in sql.execute(mine):
+        if kind in _READERS:
+            found.add(_READERS[kind](value), count)
+    return facet(request, found.pairs())
+
+
 def _facet(sql: Connection, chosen: ColumnElement[bool], field: str, request: FacetRequest) -> Facet:
+    if field.startswith(META):
+        return _attribute_facet(sql, chosen, field, request)
     source: FromClause = files
     value: ColumnElement[Any] = files.c[field]
     if field in TAG_FIELDS:

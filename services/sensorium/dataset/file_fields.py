@@ -1,17 +1,21 @@
 """The fields of files that filters may name, and where statements find them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, cast
+from sqlalchemy import ColumnElement, func, select
 
 from sensorium.dataset.tables import files
 from sensorium.filters.fields import Field, Fields
-from sensorium.filters.tokens import tokenized, tokenized_list
+from sensorium.filters.free_sql import Holder
+from sensorium.filters.json_rows import members
+from sensorium.filters.tokens import stored_tokens, tokenized, tokenized_list
+from sensorium.filters.tree import Filter, fields_in
 from sensorium.model.collection import AttributeType
 
 _TEXT, _INT, _TIME, _LIST = AttributeType.STRING, AttributeType.INT, AttributeType.TIME, AttributeType.STRING_LIST
-_META = "meta."
+# What the names of attributes begin with, whoever gave them.
+META = "meta."
 TAG_FIELDS = ("tags", "algorithm_tags", "user_tags", "deleted_tags")
 
 TAGS = Field("tags", _LIST, "tags", tokens=True)
@@ -35,10 +39,8 @@ FIELDS = Fields(
         Field("algorithm_tags", _LIST, "algorithm_tags"),
         Field("user_tags", _LIST, "user_tags"),
         Field("deleted_tags", _LIST, "deleted_tags"),
-        Field("meta_format", _TEXT, "meta.format"),
-        Field("meta_mode", _TEXT, "meta.mode"),
-        Field("meta_sample_rate", _INT, "meta.sample_rate"),
-        Field("meta_channels", _INT, "meta.channels"),
+        Field("index_job", _TEXT, "index_job"),
+        Field("index_time", _TIME, "index_time"),
     ),
     # As PAI names them.
     {
@@ -59,8 +61,12 @@ FIELDS = Fields(
         "Tags.any": "tags",
         "Tags.user": "user_tags",
         "Tags.user-delete-ai-tags": "deleted_tags",  # Within quotes, for its hyphens.
-        **{f"meta.{name}": f"meta_{name}" for name in ("format", "mode", "sample_rate", "channels")},
+        "SemanticIndexJobId": "index_job",
+        "SemanticIndexUpdateTime": "index_time",
+        # As those that an import reads were called before callers could give others.
+        **{f"meta_{name}": f"{META}{name}" for name in ("format", "mode", "sample_rate", "channels")},
     },
+    open_prefix=META,
 )
 
 
@@ -69,10 +75,8 @@ class FileColumns:
 
     def scalar(self, field: Field) -> ColumnElement[Any]:
         """Return the value of `field`, which is no list; NULL when there is none."""
-        if field.key.startswith(_META):
-            value = files.c.attributes[field.key.removeprefix(_META)].as_string()
-            return cast(value, BigInteger) if field.type is _INT else value
-        return files.c[field.key]
+        column = files.c[field.key]
+        return func.nullif(column, "") if field.key == "index_job" else column
 
     def texts(self, field: Field) -> ColumnElement[Any]:
         """Return the list `field` as JSON."""
@@ -83,8 +87,31 @@ class FileColumns:
         tokens: ColumnElement[str] = files.c.tokens[field.key].as_string()
         return tokens
 
+    def holder(self, field: Field) -> Holder:
+        """Return where an attribute is."""
+        rows = members(files.c.tokens)
+        tokens = select(rows.c.value).where(rows.c.key == field.key).scalar_subquery()
+        return Holder(files.c.attributes, field.key.removeprefix(META), tokens)
 
-def tokens_of(file_name: str, file_dir: str, tags: list[str]) -> Mapping[str, str]:
-    """Return the tokens of a file by the keys of fields; a field without any is left out."""
+
+def attributes_in(part: Filter) -> frozenset[str]:
+    """Return the keys of the attributes that a filter names."""
+    return frozenset(each.key for each in fields_in(part) if each.type is None)
+
+
+def tokens_of(file_name: str, file_dir: str, tags: Iterable[str], attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tokens of a file by the keys of fields; a field without any, or with plain ones, is left out."""
     found = {"file_name": tokenized(file_name), "file_dir": tokenized(file_dir), "tags": tokenized_list(tags)}
-    return {key: text for key, text in found.items() if text}
+    return {key: text for key, text in found.items() if text} | attribute_tokens(attributes)
+
+
+def attribute_tokens(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tokens of attributes by the keys of fields, but for those that are plain (`tokens.stored_tokens`)."""
+    found: dict[str, str] = {}
+    for name, value in attributes.items():
+        match value:
+            case str() if (tokens := stored_tokens(value)) is not None:
+                found[f"{META}{name}"] = tokens
+            case list() | tuple():
+                found[f"{META}{name}"] = tokenized_list(value)
+    return found

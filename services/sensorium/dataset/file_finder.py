@@ -15,7 +15,7 @@ from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.bitmaps.page_plan import Keys, page_plan
 from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
 from sensorium.dataset.bitmaps.version_bitmaps import WORDS, VersionBitmaps
-from sensorium.dataset.file_fields import FileColumns
+from sensorium.dataset.file_fields import FileColumns, attributes_in
 from sensorium.dataset.file_order import FilePlace, Span, behind, ordered
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import DELETED, files
@@ -67,9 +67,10 @@ class FileFinder:
         found = self._found(sql, version, chosen)
         if found is not None:
             resolved = _resolved(sql, version.key, found)
-            with self._library.lent(sql, version) as bitmaps:
-                if bitmaps is not None:
-                    return _counted(bitmaps, resolved, fields, requests)
+            with self._library.lent(sql, version, file_facets.attributes_among(fields)) as bitmaps:
+                counted = None if bitmaps is None else _counted(bitmaps, resolved, fields, requests)
+            if counted is not None:
+                return counted
         return file_facets.statistics(sql, version, chosen, fields, requests)
 
     def page(self, sql: Connection, version: Row[Any], chosen: Chosen, span: Span) -> list[Row[Any]]:
@@ -107,10 +108,10 @@ class FileFinder:
         """Return what the bitmaps say of the chosen files; None when they cannot be asked."""
         if chosen.selection.ids:  # The catalog has an index of them.
             return None
-        with self._library.lent(sql, version) as bitmaps:
+        with self._library.lent(sql, version, attributes_in(chosen.part)) as bitmaps:
             if bitmaps is None:
                 return None
-            answered, rest = divided(chosen.part, bitmaps)
+            answered, rest = divided(chosen.part, bitmaps.covers)
             positions = bitmaps.with_status(chosen.selection.status)
             if answered != EVERYTHING:
                 positions &= matching(answered, bitmaps)
@@ -178,9 +179,12 @@ def _resolved(sql: Connection, version: int, found: Found) -> BitMap:
 
 def _counted(
     bitmaps: VersionBitmaps, found: BitMap, fields: Sequence[str], requests: Sequence[FacetRequest]
-) -> FileStatistics:
-    facets = tuple(
-        file_facets.facet(request, bitmaps.counts(field, found))
-        for field, request in zip(fields, requests, strict=True)
-    )
-    return FileStatistics(len(found), bitmaps.size_of(found), facets)
+) -> FileStatistics | None:
+    """Return what is asked of the files at some positions; None when the catalog must answer."""
+    facets = []
+    for field, request in zip(fields, requests, strict=True):
+        counts = bitmaps.counts(field, found)
+        if counts is None:
+            return None
+        facets.append(file_facets.facet(request, counts))
+    return FileStatistics(len(found), bitmaps.size_of(found), tuple(facets))

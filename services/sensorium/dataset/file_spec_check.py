@@ -1,27 +1,24 @@
 """What a file record may say that a call brings."""
 
+import math
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
 from sensorium.dataset.checks import check_annotations, check_length, invalid
-from sensorium.dataset.file_fields import FIELDS
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.errors import InvalidArgument, Reason
-from sensorium.model.collection import AttributeType
+from sensorium.model.count_check import check_count
 from sensorium.model.document import AttributeValue
 from sensorium.model.file_batch import FileField, FileSpec
+from sensorium.model.text_check import check_text
 from sensorium.settings import DatasetSettings
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}")
 _NUMBERS = (FileField.SIZE, FileField.WIDTH, FileField.HEIGHT, FileField.DURATION)
 _LARGEST = {FileField.WIDTH: (1 << 31) - 1, FileField.HEIGHT: (1 << 31) - 1}
-_KINDS: Mapping[AttributeType, tuple[type, str]] = {
-    AttributeType.STRING: (str, "a text"),
-    AttributeType.INT: (int, "a whole number"),
-}
-# What filters know of attributes, which must be of one type in all files.
-_KNOWN = {each.key.removeprefix("meta."): _KINDS[each.type] for each in FIELDS if each.key.startswith("meta.")}
+_MOST_TEXTS = 256
+_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def check_spec(spec: FileSpec, fields: tuple[FileField, ...], limits: DatasetSettings, where: str) -> None:
@@ -70,9 +67,19 @@ def path_in(storage: FileStore, uri: str, limits: DatasetSettings, field: str) -
 
 def _check_attributes(attributes: Mapping[str, AttributeValue], limits: DatasetSettings, field: str) -> None:
     for name, value in attributes.items():
-        kind, shown = _KNOWN.get(name, (object, ""))
-        if isinstance(value, tuple) or not isinstance(value, str | int | float | bool):
-            raise invalid(f"{field}[{name!r}]", "it is no text, number or truth")
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise invalid(f"{field}[{name!r}]", f"it must be {shown}")
+        match value:
+            case ():
+                continue
+            case tuple():
+                check_count(f"{field}[{name!r}]", len(value), _MOST_TEXTS)
+                for text in value:
+                    check_text(text, f"{field}[{name!r}]")
+            case int() if value not in _INT64:
+                raise invalid(f"{field}[{name!r}]", "it does not fit 64 bits")
+            case str() | int():
+                continue
+            case float() if math.isfinite(value):
+                continue
+            case _:
+                raise invalid(f"{field}[{name!r}]", "it is no text, finite number, truth or list of texts")
     check_annotations({name: str(value) for name, value in attributes.items()}, limits, field)

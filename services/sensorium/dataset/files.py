@@ -25,6 +25,8 @@ _FACTS = (
 )  # fmt: skip
 # What the import of an export overwrites too.
 _CARRIED = ("file_create_time", "comment", "origin_connection", "origin_uri")
+# What of a file that is there decides how it is written again.
+_KNOWN = ("key", "uri", "fingerprint", "status", "import_job", "size_bytes", "tokens")
 
 
 def get(sql: Connection, name: FileName, version: int) -> FileRecord:
@@ -63,10 +65,9 @@ def tags_of(tagging: Row[Any]) -> list[AlgorithmTag]:
 
 
 def known(sql: Connection, version: int, uris: Sequence[str]) -> dict[str, Row[Any]]:
-    """Return key, fingerprint, status and import job of the files at `uris`, by URI."""
-    columns = (files.c.key, files.c.uri, files.c.fingerprint, files.c.status, files.c.import_job, files.c.size_bytes)
-    wanted = select(*columns).where(files.c.version == version, files.c.uri.in_(uris))
-    found: dict[str, Row[Any]] = {row.uri: row for row in sql.execute(wanted).all()}  # type: ignore[misc]
+    """Return what a re-import must know of the files at `uris`, by URI."""
+    wanted = select(*(files.c[name] for name in _KNOWN)).where(files.c.version == version, files.c.uri.in_(uris))
+    found: dict[str, Row[Any]] = {row.uri: row for row in sql.execute(wanted).all()}
     return found
 
 
@@ -80,7 +81,12 @@ def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -
     known_ones = [row for row in rows if row["uri"] in before]
     names = [name for name in (*_FACTS, *_CARRIED) if rows and name in rows[0]]
     changed = [
-        {"changed": before[row["uri"]].key, "change": change, **{name: row[name] for name in names}}
+        {
+            "changed": before[row["uri"]].key,
+            "change": change,
+            "tokens": _with_tags(row["tokens"], before[row["uri"]].tokens),
+            **{name: row[name] for name in names},
+        }
         for row in known_ones
     ]
     if changed:
@@ -101,6 +107,12 @@ def differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
     """Return whether `register` would change what is known of a file, beside who wrote it and when."""
     names = {*_FACTS, *_CARRIED} - {"status", "import_job", "update_time"}
     return any(name in columns and getattr(row, name) != columns[name] for name in names)
+
+
+def _with_tags(tokens: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """Return the tokens of a file that is written again: its tags stay."""
+    kept = {"tags": before["tags"]} if "tags" in before else {}
+    return {key: text for key, text in tokens.items() if key != "tags"} | kept
 
 
 def mark_deleted(sql: Connection, version: int, keys: Sequence[int]) -> int:
@@ -171,7 +183,7 @@ def _record(version: VersionName, row: Row[Any], algorithm: Iterable[AlgorithmTa
         width=row.width,
         height=row.height,
         duration_ms=row.duration_ms,
-        attributes=row.attributes,
+        attributes={name: tuple(each) if isinstance(each, list) else each for name, each in row.attributes.items()},
         comment=row.comment,
         status=FileStatus(row.status),
         tags=FileTags(tuple(algorithm), tuple(row.user_tags), tuple(row.deleted_tags)),

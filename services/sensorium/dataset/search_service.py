@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from sensorium.dataset import file_facets, files, versions
+from sensorium.dataset.documents import is_in_documents
 from sensorium.dataset.file_finder import FileFinder
 from sensorium.dataset.file_order import FilePlace, Span
 from sensorium.dataset.jobs.signals import Signals
 from sensorium.dataset.jobs.version_files import OpenVersion
 from sensorium.dataset.model_services.sources import ModelSources
-from sensorium.dataset.near_hits import Place, nearest
+from sensorium.dataset.near_hits import nearest
+from sensorium.dataset.near_page import Meant, Place
 from sensorium.dataset.near_twins import near_twins
 from sensorium.dataset.projector import OUTBOX, SENT
 from sensorium.dataset.query_media import names_objects, with_objects
@@ -22,10 +24,12 @@ from sensorium.dataset.selecting import Chosen, filter_of
 from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import outbox
 from sensorium.errors import FailedPrecondition, InvalidArgument, NotFound, Reason
+from sensorium.filters.bitmaps import divided
 from sensorium.filters.printer import canonical
+from sensorium.filters.tree import EVERYTHING
 from sensorium.model.content import Content, Modality
 from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileRecord, FileSelection, FileStatistics
-from sensorium.model.dataset_names import VersionName
+from sensorium.model.dataset_names import VersionName, file_id_of
 from sensorium.model.embedding import Calibration, Timings, Usage
 from sensorium.model.file_search import FileHit, FileSearchRequest, FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import CollectionName
@@ -120,10 +124,13 @@ class FileSearchService:
         steps = [f"the catalog counts the files that match: {counted.file_count:,}"]
         if wanted.query:
             collection = _collection(row, request.version)
+            known, unknown = divided(part, is_in_documents)
             plan = await self._searcher.explain(
-                SearchRequest(collection, (), filter=canonical(part), top_k=wanted.top_k)
+                SearchRequest(collection, (), filter=canonical(known), top_k=wanted.top_k)
             )
             steps += [f"the query becomes one vector, parts: {len(wanted.query)}", *plan.steps]
+            if unknown != EVERYTHING:
+                steps.append(f"the catalog says of which files this holds too: {canonical(unknown)}")
             steps.append("hits whose records do not satisfy the filter are dropped, and others taken")
         else:
             steps.append("nothing is looked for: the catalog lists the files that match, by URI")
@@ -188,7 +195,7 @@ class FileSearchService:
         fitted = await self._calibrations(collection.model) if calibrated else {}
         searcher = await self._sources.searcher(collection.model)
         await self._level(name)
-        page = await nearest(searcher, name, wanted, place, lambda ids: self._records(version, wanted.chosen, ids))
+        page = await nearest(searcher, name, wanted, place, self._meant(version, wanted.chosen))
         hits = tuple(
             FileHit(file, score, place.rank + at, _relevance(score, fitted.get(file.file_type)))
             for at, (file, score) in enumerate(page.hits, 1)
@@ -219,6 +226,23 @@ class FileSearchService:
         while moments.now() < until and await self._store.read(behind):
             self._signals.tell(OUTBOX)
             await self._signals.changed(SENT, min(0.2, self._limits.level_seconds))
+
+    def _meant(self, version: VersionName, chosen: Chosen) -> Meant:
+        """Return what the catalog says of the files that a search may find."""
+
+        def of(sql: Connection, ids: Sequence[str]) -> frozenset[str]:
+            mine = chosen.of(versions.row_of(sql, version).key)
+            return frozenset(sql.execute(select(table.c.id).where(mine, table.c.id.in_(ids))).scalars())
+
+        def some(sql: Connection, after: str, size: int) -> tuple[Sequence[str], str]:
+            uris, last = self._finder.uris(sql, versions.row_of(sql, version), chosen, after, size)
+            return [file_id_of(uri) for uri in uris], last
+
+        return Meant(
+            lambda ids: self._store.read(lambda sql: of(sql, ids)),
+            lambda after, size: self._store.read(lambda sql: some(sql, after, size)),
+            lambda ids: self._records(version, chosen, ids),
+        )
 
     async def _records(self, version: VersionName, chosen: Chosen, ids: Sequence[str]) -> dict[str, FileRecord]:
         """Return the records of the files that are meant still, by id."""

@@ -130,7 +130,7 @@ def _columns(row: Row[Any], after: Tags, now: int) -> dict[str, Any]:
         "user_tags": user,
         "deleted_tags": deleted,
         "tags": shown,
-        "tokens": dict(tokens_of(row.file_name, row.file_dir, shown)),
+        "tokens": tokens_of(row.file_name, row.file_dir, shown, row.attributes),
         "tag_update_time": now,
     }
 

@@ -1,5 +1,6 @@
 """Compiles a filter to operations on roaring bitmaps of the records' positions."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from pyroaring import BitMap
@@ -32,10 +33,10 @@ def parts_of(part: Filter) -> tuple[Filter, ...]:
             return (part,)
 
 
-def divided(part: Filter, bitmaps: Bitmaps) -> tuple[Filter, Filter]:
-    """Return a filter as two that must both hold: one that the bitmaps answer, and the rest."""
+def divided(part: Filter, covers: Callable[[Term], bool]) -> tuple[Filter, Filter]:
+    """Return a filter as two that must both hold: one of terms that are covered, and the rest."""
     parts = parts_of(part)
-    answered = tuple(each for each in parts if all(map(bitmaps.covers, terms_in(each))))
+    answered = tuple(each for each in parts if all(map(covers, terms_in(each))))
     return _all(answered), _all(tuple(each for each in parts if each not in answered))
 
 

@@ -35,8 +35,10 @@ class Literals:
             InvalidArgument: FILTER_INVALID, pointing at the value.
         """
         match field.type:
+            case None:
+                return self._plain(field, token)
             case AttributeType.STRING | AttributeType.STRING_LIST:
-                return self._text_of(field, token)
+                return self.text(field, token)
             case AttributeType.INT:
                 return self._whole(field, token)
             case AttributeType.DOUBLE:
@@ -64,10 +66,25 @@ class Literals:
 
         return _ESCAPE.sub(unescape, token[1:-1])
 
-    def _text_of(self, field: Field, token: Token) -> str:
+    def text(self, field: Field, token: Token) -> str:
+        """Return the text at `token`. Raises as `scalar`."""
         if token.type != "STRING":
             raise self._mismatch(field, token, "a text in quotes")
         return self.string(token)
+
+    def _plain(self, field: Field, token: Token) -> Scalar:
+        """Return the value as what it looks like."""
+        match token.type:
+            case "STRING":
+                return self.string(token)
+            case "NUMBER" if _WHOLE.fullmatch(token):
+                return self._whole(field, token)
+            case "NUMBER":
+                return self._number(field, token)
+            case "TRUE" | "FALSE":
+                return self._truth(field, token)
+            case _:
+                raise self._mismatch(field, token, "a text in quotes, a number, TRUE or FALSE")
 
     def _whole(self, field: Field, token: Token) -> int:
         expected = "a whole number of 64 bits"
@@ -107,5 +124,17 @@ class Literals:
 
     def _mismatch(self, field: Field, token: Token, expected: str) -> Exception:
         shown = token if len(token) <= _SHOWN else f"{token[:_SHOWN]}…"
-        kind = "list of texts" if field.type is AttributeType.STRING_LIST else field.type.value
-        return fault(self._text, token.start_pos or 0, f"{shown} does not fit {field.name}, a {kind}", expected)
+        return fault(
+            self._text, token.start_pos or 0, f"{shown} does not fit {field.name}{type_shown(field)}", expected
+        )
+
+
+def type_shown(field: Field) -> str:
+    """Return what is said of the type of a field behind its name."""
+    match field.type:
+        case None:
+            return ""
+        case AttributeType.STRING_LIST:
+            return ", a list of texts"
+        case declared:
+            return f", a {declared.value}"

@@ -12,7 +12,7 @@ from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, Unexp
 from sensorium.errors import InvalidArgument
 from sensorium.filters.fault import fault
 from sensorium.filters.fields import Field, Fields
-from sensorium.filters.literals import Literals
+from sensorium.filters.literals import Literals, type_shown
 from sensorium.filters.size import MAX_CHARS, check_size
 from sensorium.filters.tokens import tokenized
 from sensorium.filters.tree import (
@@ -50,7 +50,8 @@ _NAMES: Mapping[str, str] = {
     "$END": "the end",
 }
 
-_ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME})
+_ORDERED = frozenset({AttributeType.STRING, AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIME, None})
+_EQUALITY = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 Node: TypeAlias = Tree[Token]
 NO_OPTIONS = Fields(())
 
@@ -203,11 +204,13 @@ class _Reader:
     def _comparison(self, node: Node) -> Filter:
         field, sign = self._field(node), cast("Token", node.children[1])
         how = Operator(sign)
+        if field.type is None and _value(node, 2).type in {"TRUE", "FALSE"} and how not in _EQUALITY:
+            raise fault(self._text, sign.start_pos or 0, f"{sign} cannot be asked of a truth value", "= or !=")
         if field.type is AttributeType.STRING_LIST:
             if how is Operator.EQUAL:
                 return self._contains_at(field, _value(node, 2))
             raise self._unfit(field, sign, "=, HAS, IN or :")
-        if field.type not in _ORDERED and how not in {Operator.EQUAL, Operator.UNEQUAL}:
+        if field.type not in _ORDERED and how not in _EQUALITY:
             raise self._unfit(field, sign, "= or !=")
         return Comparison(field, how, self._literals.scalar(field, _value(node, 2)))
 
@@ -216,24 +219,25 @@ class _Reader:
         if not field.tokens:
             place = value.start_pos or 0
             raise fault(self._text, place, f"{field.name} has no tokens", "a text field before the colon")
-        phrase = tokenized(str(self._literals.scalar(field, value))).strip()
+        phrase = tokenized(self._literals.text(field, value)).strip()
         if not phrase:
             raise fault(self._text, value.start_pos or 0, "this text has no tokens", "a letter or a digit")
         return Match(field, phrase)
 
     def _contains(self, node: Node) -> Contains:
         field, value = self._field(node), _value(node, 1)
-        if field.type is not AttributeType.STRING_LIST:
+        if field.type not in {AttributeType.STRING_LIST, None}:
             raise fault(self._text, value.start_pos or 0, f"{field.name} is no list of texts", "a list before HAS")
         return self._contains_at(field, value)
 
     def _contains_at(self, field: Field, value: Token) -> Contains:
-        return Contains(field, str(self._literals.scalar(field, value)))
+        return Contains(field, self._literals.text(field, value))
 
     def _one_of(self, node: Node) -> OneOf:
         field = self._field(node)
-        values = (self._literals.scalar(field, _value(node, place)) for place in range(1, len(node.children)))
-        return OneOf(field, tuple(dict.fromkeys(values)))
+        values = [self._literals.scalar(field, _value(node, place)) for place in range(1, len(node.children))]
+        # 1 and TRUE are equal to Python.
+        return OneOf(field, tuple({(type(each), each): each for each in values}.values()))
 
     def _name(self, node: Node) -> str:
         token = _value(node, 0)
@@ -252,8 +256,8 @@ class _Reader:
         return field
 
     def _unfit(self, field: Field, sign: Token, expected: str) -> InvalidArgument:
-        kind = "list of texts" if field.type is AttributeType.STRING_LIST else field.type.value
-        return fault(self._text, sign.start_pos or 0, f"{sign} cannot be asked of {field.name}, a {kind}", expected)
+        why = f"{sign} cannot be asked of {field.name}{type_shown(field)}"
+        return fault(self._text, sign.start_pos or 0, why, expected)
 
 
 def _value(node: Node, place: int) -> Token:

@@ -16,6 +16,7 @@ from sensorium.filters.tree import (
     OneOf,
     Operator,
     Present,
+    Scalar,
     Term,
 )
 from sensorium.model.document import AttributeValue
@@ -43,7 +44,7 @@ def holds(part: Filter, record: Record) -> bool:
             return not holds(inner, record)
         case _:
             value = record.get(part.field.key)
-            return value is not None and _tests(part, value)
+            return value is not None and (_tests if part.field.type else _tests_free)(part, value)
 
 
 def _tests(part: Term, value: AttributeValue) -> bool:
@@ -58,6 +59,39 @@ def _tests(part: Term, value: AttributeValue) -> bool:
             return text in _each(value)
         case Match(_, phrase):
             return tokenized(phrase) in token_text(value)
+
+
+def _tests_free(part: Term, value: AttributeValue) -> bool:
+    """Test a value of any type: one that is of another type than what is asked fails."""
+    match part, value:
+        case Present(), _:
+            return value != ()
+        case Comparison(_, how, other), _:
+            return _compares(how, value, other)
+        case OneOf(_, values), _:
+            return any(_compares(Operator.EQUAL, value, each) for each in values)
+        case Contains(_, text), tuple():
+            return text in value
+        case Match(_, phrase), str() | tuple():
+            return tokenized(phrase) in token_text(value)
+        case _:
+            return False
+
+
+def _compares(how: Operator, value: AttributeValue, other: Scalar) -> bool:
+    match value, other:
+        case (bool(), bool()) | (str(), str()):
+            return bool(COMPARE[how](value, other))
+        case (bool(), _) | (_, bool()):
+            return False
+        case int(), int():
+            return bool(COMPARE[how](value, other))
+        case ((int() | float()), (int() | float())):
+            return bool(COMPARE[how](float(value), float(other)))
+        case tuple(), str():
+            return how is Operator.EQUAL and other in value
+        case _:
+            return False
 
 
 def token_text(value: AttributeValue) -> str:

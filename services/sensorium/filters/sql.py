@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, and_, false, func, literal, not_, or_, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy import BigInteger, ColumnElement, and_, false, func, literal, not_, or_, select, true
 
 from sensorium.filters.fields import Field
+from sensorium.filters.free_sql import Holder, free_condition
+from sensorium.filters.json_rows import elements
 from sensorium.filters.python import COMPARE
 from sensorium.filters.tokens import tokenized
 from sensorium.filters.tree import (
@@ -23,6 +22,7 @@ from sensorium.filters.tree import (
     OneOf,
     Present,
     Scalar,
+    Term,
 )
 from sensorium.model.collection import AttributeType
 
@@ -44,26 +44,9 @@ class Columns(Protocol):
         """Return the tokens of `field` as `tokens.tokenized` gives them; NULL when there are none."""
         ...
 
-
-class json_texts(GenericFunction[str]):  # noqa: N801
-    """The texts of a JSON list, one a row."""
-
-    inherit_cache = True
-
-
-@compiles(json_texts, "sqlite")
-def _sqlite(element: json_texts, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **options)})"
-
-
-@compiles(json_texts, "postgresql")
-def _postgresql(element: json_texts, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_array_elements_text({compiler.process(element.clauses, **options)})"
-
-
-def elements(texts: ColumnElement[Any]) -> FromClause:
-    """Return the texts of a JSON list as rows with the column `value`."""
-    return func.json_texts(texts).table_valued("value")
+    def holder(self, field: Field) -> Holder:
+        """Return where the values of `field` are, which has no type."""
+        ...
 
 
 def condition(part: Filter, columns: Columns) -> ColumnElement[bool]:
@@ -75,6 +58,14 @@ def condition(part: Filter, columns: Columns) -> ColumnElement[bool]:
             return or_(false(), *(condition(each, columns) for each in parts))
         case Negation(inner):
             return not_(condition(inner, columns))
+        case _ if part.field.type is None:
+            return free_condition(part, columns.holder(part.field))
+        case _:
+            return _term(part, columns)
+
+
+def _term(part: Term, columns: Columns) -> ColumnElement[bool]:
+    match part:
         case Match(field, phrase):
             text = func.coalesce(columns.tokens(field), "")
             return text.contains(tokenized(phrase), autoescape=True)

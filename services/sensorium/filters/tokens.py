@@ -9,6 +9,8 @@ from collections.abc import Iterable
 _IDEOGRAPH = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _TOKEN = re.compile(rf"[{_IDEOGRAPH}]|[^\W_{_IDEOGRAPH}]+")
 _BORDER = "|"
+# Letters that every database makes small alike, in words with one space between.
+_PLAIN = re.compile(r"[0-9A-Za-z]+( [0-9A-Za-z]+)*")
 
 
 def tokenized(text: str) -> str:
@@ -18,6 +20,11 @@ def tokenized(text: str) -> str:
     """
     found: list[str] = _TOKEN.findall(text.casefold())
     return f" {' '.join(found)} " if found else ""
+
+
+def stored_tokens(text: str) -> str | None:
+    """Return what is kept of the tokens of `text`: None where they are the text itself in small letters."""
+    return None if _PLAIN.fullmatch(text) else tokenized(text)
 
 
 def tokenized_list(texts: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ from sensorium.filters.tree import (
     Present,
     Scalar,
     Term,
+    fields_in,
 )
 from sensorium.model.collection import AttributeType
 
@@ -55,6 +56,8 @@ class ZvecFilters:
         Raises:
             Inexpressible: It cannot be said.
         """
+        if free := [each.name for each in fields_in(part) if each.type is None]:
+            raise Inexpressible(f"{free[0]}, which has no type")
         return "" if part == All() else self._positive(part)
 
     def _positive(self, part: Filter) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, FromClause, Select, func, select, true
 
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.filters.fields import Field
-from sensorium.filters.sql import elements
+from sensorium.filters.json_rows import elements
 from sensorium.filters.tree import Filter
 from sensorium.model.collection import AttributeType, Collection
 from sensorium.model.document import AttributeValue
@@ -23,7 +23,7 @@ MOST = 16
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 1000
 
-_READERS: Mapping[AttributeType, Callable[[Any], AttributeValue]] = {
+_READERS: Mapping[AttributeType | None, Callable[[Any], AttributeValue]] = {
     AttributeType.BOOL: bool,
     AttributeType.TIME: from_micros,
 }

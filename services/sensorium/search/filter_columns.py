@@ -5,8 +5,9 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, cast
 
 from sensorium.filters.fields import Field
+from sensorium.filters.free_sql import Holder
 from sensorium.model.collection import AttributeType
-from sensorium.search.filter_fields import CREATE_TIME, ID, TAGS, UPDATE_TIME, attribute_of
+from sensorium.search.filter_fields import CREATE_TIME, ID, PREFIX, TAGS, UPDATE_TIME, attribute_of
 from sensorium.search.tables import IdText, documents
 
 _OWN: dict[Field, ColumnElement[Any]] = {
@@ -51,3 +52,7 @@ class DocumentColumns:
         """Return the tokens of `field`; NULL when there are none."""
         tokens: ColumnElement[str] = documents.c.tokens[field.key].as_string()
         return tokens
+
+    def holder(self, field: Field) -> Holder:
+        """Return where the values of `field` are, which has no type."""
+        return Holder(documents.c.attributes, field.name.removeprefix(PREFIX), self.tokens(field))

@@ -15,7 +15,7 @@ from sensorium.storage.moments import to_micros
 
 Value = str | int | float | bool | list[str]
 
-_TYPES: Mapping[AttributeType, zvec.DataType] = {
+_TYPES: Mapping[AttributeType | None, zvec.DataType] = {
     AttributeType.STRING: zvec.DataType.STRING,
     AttributeType.INT: zvec.DataType.INT64,
     AttributeType.DOUBLE: zvec.DataType.DOUBLE,

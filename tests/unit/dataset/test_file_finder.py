@@ -1,6 +1,6 @@
 """Files are found and counted by bitmaps as SQL and plain Python find them, whatever changes in between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +12,12 @@ from catalog_files import FACETS, NAME, ORDERS, STEPS, Process, check, file, tak
 from filter_samples import filters
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine, event, func, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 
 from sensorium.dataset import file_finder, versions
 from sensorium.dataset import files as catalog
+from sensorium.dataset.bitmaps import attribute_column, attribute_columns, loading, uri_blocks
 from sensorium.dataset.bitmaps import library as library_module
-from sensorium.dataset.bitmaps import loading, uri_blocks
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.bitmaps.shelf import BitmapShelf
 from sensorium.dataset.datasets import create
@@ -39,6 +39,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uri_blocks, "MOST", 2 * uri_blocks.SIZE)
     monkeypatch.setattr(library_module, "MOST_CHANGES", 40)
     monkeypatch.setattr(file_finder, "LOOKED_AT", 100)
+    monkeypatch.setattr(attribute_columns, "MOST", 2)
 
 
 @pytest.fixture
@@ -55,11 +56,14 @@ NAMED = (
     "tags HAS 'day' AND file_name != '3.jpg'",
     "file_name = '7.jpg' AND file_type = 'audio'",
     "file_name : 'jpg' AND NOT file_name : '1 jpg'",
+    "meta.lens >= 1 OR meta.lens : 'lens 2' OR NOT HAS meta.format",
+    "meta.lens HAS 'Wide' AND file_name != '3.jpg'",
 )
+ALL_FIELDS = (*FIELDS, *(field for name in ("lens", "format", "none") if (field := FIELDS.get(f"meta.{name}"))))
 
 
 @settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
-@given(steps=STEPS, part=filters(FIELDS), status=st.sampled_from(StatusFilter), order=st.sampled_from(ORDERS))
+@given(steps=STEPS, part=filters(ALL_FIELDS), status=st.sampled_from(StatusFilter), order=st.sampled_from(ORDERS))
 def test_bitmaps_answer_as_sql_does_after_changes_restarts_and_restores(
     steps: list[tuple[Any, ...]], part: Filter, status: StatusFilter, order: FileOrder
 ) -> None:
@@ -148,6 +152,87 @@ def test_who_asks_while_bitmaps_are_made_is_not_kept_waiting(engine: Engine, she
             assert bitmaps is None
         with library.lent(sql, row) as bitmaps:
             assert bitmaps is not None
+
+
+def statements(sql: Connection, work: Callable[[], object]) -> list[str]:
+    """Return the statements that some work asks the catalog."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement)
+
+    event.listen(sql, "before_cursor_execute", note)
+    work()
+    event.remove(sql, "before_cursor_execute", note)
+    return asked
+
+
+def test_an_attribute_is_read_once_however_often_it_is_asked_about(engine: Engine, shelf: BitmapShelf) -> None:
+    finder = FileFinder(BitmapLibrary(10_000, shelf))
+    with engine.begin() as sql:
+        version = versions.row_of(sql, NAME).key
+        catalog.register(sql, version, [file(number) for number in range(60)])
+
+        def asks(wanted: str) -> str:
+            chosen = Chosen(FileSelection(filter="…"), parse(wanted, FIELDS))
+            row = versions.row_of(sql, NAME)
+            return " ".join(statements(sql, lambda: finder.statistics(sql, row, chosen, FACETS[-2:])))
+
+        assert "attributes" in asks("")
+        assert "attributes" not in asks("meta.lens = 0 OR meta.format : 'jpeg'")
+        catalog.register(sql, version, [file(60)])
+        # The new file is read, and no other.
+        assert asks("meta.lens = 0").count("attributes") == 1
+        # There is room for two, and each call asks for three.
+        assert "attributes" in asks("HAS meta.other")
+        assert "attributes" in asks("HAS meta.other")
+
+
+@pytest.mark.parametrize("limit", ["MOST_TEXTS", "MOST_CHARS"])
+def test_an_attribute_with_too_many_texts_is_left_to_the_catalog(
+    engine: Engine, shelf: BitmapShelf, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(attribute_column, limit, 3)
+    library = BitmapLibrary(10_000, shelf)
+    with engine.begin() as sql:
+        catalog.register(sql, versions.row_of(sql, NAME).key, [file(number, size=number) for number in range(60)])
+        for wanted in ("meta.lens = 5", "NOT meta.lens : 'lens' AND meta.format = 'JPEG'"):
+            check(sql, FileFinder(library), Chosen(FileSelection(filter="…"), parse(wanted, FIELDS)))
+        with library.lent(sql, versions.row_of(sql, NAME), ["meta.lens"]) as bitmaps:
+            assert bitmaps is not None
+            assert bitmaps.attributes.get("meta.lens") is None
+            assert bitmaps.counts("meta.lens", bitmaps.everything()) is None
+
+
+def test_bitmaps_ahead_of_a_snapshot_read_no_attribute_from_it(engine: Engine, shelf: BitmapShelf) -> None:
+    library = BitmapLibrary(10_000, shelf)
+    with engine.begin() as sql:
+        row = versions.row_of(sql, NAME)
+        catalog.register(sql, row.key, [file(number) for number in range(9)])
+        with library.lent(sql, row):
+            pass
+        library._kept[row.key].change += 1
+        with library.lent(sql, row, ["meta.lens"]) as bitmaps:
+            assert bitmaps is not None
+            assert bitmaps.attributes.keys == ()
+
+
+def test_an_attribute_that_could_not_be_read_is_read_again(
+    engine: Engine, shelf: BitmapShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = FileFinder(BitmapLibrary(100, shelf))
+    chosen = Chosen(FileSelection(filter="…"), parse("meta.lens = 0", FIELDS))
+    with engine.begin() as sql:
+        catalog.register(sql, versions.row_of(sql, NAME).key, [file(number) for number in range(9)])
+        with monkeypatch.context() as patch:
+
+            def broken(*_: object) -> None:
+                raise RuntimeError("no memory")
+
+            patch.setattr(loading, "_attributes", broken)
+            with pytest.raises(RuntimeError):
+                finder.statistics(sql, versions.row_of(sql, NAME), chosen)
+        check(sql, finder, chosen)
 
 
 def test_bitmaps_that_could_not_follow_are_made_anew(

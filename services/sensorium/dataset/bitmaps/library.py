@@ -7,7 +7,7 @@ that it changes with the version's next change number, and an answer first takes
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,9 +69,12 @@ class BitmapLibrary:
         self._kept: OrderedDict[int, KeptBitmaps] = OrderedDict()
 
     @contextmanager
-    def lent(self, sql: Connection, version: Row[Any]) -> Iterator[VersionBitmaps | None]:
+    def lent(
+        self, sql: Connection, version: Row[Any], attributes: Collection[str] = ()
+    ) -> Iterator[VersionBitmaps | None]:
         """Give the bitmaps of the version in row `version` as they are in the snapshot of `sql`, or later.
 
+        With columns of the attributes with some keys, if that can be done; what is asked of them is read once.
         None when they are just being made, or would be too large. The body should be short: others wait for it.
         """
         kept = self._kept_of(version) if version.file_count <= self._most_files else None
@@ -79,7 +82,7 @@ class BitmapLibrary:
             yield None
             return
         try:
-            yield self._followed(sql, version.key, kept)
+            yield self._followed(sql, version.key, kept, attributes)
         finally:
             kept.lock.release()
 
@@ -123,11 +126,24 @@ class BitmapLibrary:
                 total -= oldest.size
             return kept
 
-    def _followed(self, sql: Connection, version: int, kept: KeptBitmaps) -> VersionBitmaps:
+    def _followed(
+        self, sql: Connection, version: int, kept: KeptBitmaps, attributes: Collection[str]
+    ) -> VersionBitmaps:
         """Bring bitmaps up to date. They may be ahead of the snapshot already, never behind it."""
         now = sql.execute(select(versions.c.changes).where(versions.c.key == version)).scalar_one()
-        if kept.bitmaps is not None and now <= kept.change:
-            return kept.bitmaps
+        if kept.bitmaps is None or now > kept.change:
+            self._follow(sql, version, kept, now)
+        assert kept.bitmaps is not None  # noqa: S101
+        # A snapshot that is behind does not say what files have now.
+        if now == kept.change and (lacking := kept.bitmaps.attributes.lacking(attributes)):
+            kept.ready = False
+            try:
+                loading.fill_attributes(sql, version, kept.bitmaps, lacking)
+            finally:
+                kept.ready = True
+        return kept.bitmaps
+
+    def _follow(self, sql: Connection, version: int, kept: KeptBitmaps, now: int) -> None:
         bitmaps, kept.bitmaps = kept.bitmaps, None  # They may be changed in part when this fails.
         try:
             bitmaps = self._made(sql, version, kept, bitmaps)
@@ -135,7 +151,6 @@ class BitmapLibrary:
             kept.ready = False
             raise
         kept.bitmaps, kept.change, kept.ready = bitmaps, now, True
-        return bitmaps
 
     def _made(self, sql: Connection, version: int, kept: KeptBitmaps, bitmaps: VersionBitmaps | None) -> VersionBitmaps:
         if bitmaps is None and (found := self._shelf.take(sql, version)):

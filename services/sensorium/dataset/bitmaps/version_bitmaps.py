@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from sensorium.dataset.bitmaps.arrays import Arrays, Restorable
+from sensorium.dataset.bitmaps.attribute_columns import AttributeColumns
 from sensorium.dataset.bitmaps.grown_array import GrownArray
 from sensorium.dataset.bitmaps.number_column import NumberColumn
 from sensorium.dataset.bitmaps.positions import Positions, bitmap_of, positions_in
@@ -16,14 +17,16 @@ from sensorium.dataset.bitmaps.tag_column import TagColumn
 from sensorium.dataset.bitmaps.text_column import TextColumn
 from sensorium.dataset.bitmaps.uri_blocks import UriBlocks
 from sensorium.dataset.bitmaps.word_column import WordColumn
-from sensorium.dataset.file_fields import FIELDS, TAG_FIELDS
+from sensorium.dataset.file_fields import FIELDS, META, TAG_FIELDS
 from sensorium.filters.tree import Match, Term
 from sensorium.model.dataset_file import FileStatus, StatusFilter
+from sensorium.model.document import AttributeValue
 
 # The fields of which nearly every file has a value of its own: the catalog answers for them, but for their words.
 OWN = frozenset({"id", "uri", "file_name", "fingerprint"})
 NUMBERS = (
     "size_bytes", "file_create_time", "file_update_time", "tag_update_time", "width", "height", "duration_ms",
+    "index_time",
 )  # fmt: skip
 WORDS = ("file_name",)
 TEXTS = tuple(field.key for field in FIELDS if field.key not in {*OWN, *NUMBERS, *TAG_FIELDS})
@@ -31,18 +34,23 @@ TEXTS = tuple(field.key for field in FIELDS if field.key not in {*OWN, *NUMBERS,
 
 @dataclass(frozen=True, slots=True)
 class FileValues:
-    """Some files, by rising key; `columns` has the values of each by the keys of fields, of `WORDS` the tokens."""
+    """Some files, by rising key; `columns` has the values of each by the keys of fields, of `WORDS` the tokens.
+
+    `attributes` has those of the attributes that have a column.
+    """
 
     keys: NDArray[np.int64]
     uris: Sequence[str]
     statuses: Sequence[str]
     columns: Mapping[str, Sequence[Any]]
+    attributes: Mapping[str, Sequence[AttributeValue | None]]
 
 
 class VersionBitmaps:
     """The files of one version; implements `filters.bitmaps.Bitmaps`.
 
-    A file's position is its place among the keys, which only grow; no file of a version is ever taken out.
+    A file's position is its place among the keys, which only grow; no file of a version is ever taken out. Attributes
+    are not among what can be copied: they are read again when they are asked about.
     """
 
     def __init__(self) -> None:
@@ -54,6 +62,7 @@ class VersionBitmaps:
         self._words = {key: WordColumn() for key in WORDS}
         self.numbers = {key: NumberColumn() for key in NUMBERS}
         self.blocks = UriBlocks()
+        self.attributes = AttributeColumns()
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -76,6 +85,7 @@ class VersionBitmaps:
         self._active |= bitmap_of(positions[[each == FileStatus.ACTIVE for each in files.statuses]])
         for key, values in files.columns.items():
             self._put(key, positions, bitmap_of(positions[~fresh]), values)
+        self.attributes.put(positions, files.attributes)
 
     def arrays(self) -> Arrays:
         """Return a copy of all that they know; the names of arrays are paths."""
@@ -107,6 +117,8 @@ class VersionBitmaps:
     def covers(self, term: Term) -> bool:
         """Return whether a term can be answered."""
         match term:
+            case _ if term.field.type is None:
+                return self.attributes.get(term.field.key) is not None
             case Match(field):
                 return field.key in WORDS or field.key not in OWN
             case _:
@@ -115,6 +127,8 @@ class VersionBitmaps:
     def holding(self, term: Term) -> BitMap:
         """Return the positions of the files that satisfy a term that is covered."""
         key = term.field.key
+        if attribute := self.attributes.get(key):
+            return attribute.holding(term)
         match term:
             case Match(_, phrase) if key in self._words:
                 return self._words[key].with_words(phrase)
@@ -124,8 +138,14 @@ class VersionBitmaps:
         """Return how many bytes the chosen files have together."""
         return int(self.numbers["size_bytes"].values[positions_in(chosen)].sum())
 
-    def counts(self, key: str, chosen: BitMap) -> list[tuple[str, int]]:
-        """Return how many of the chosen files have each value of a field of texts, values that none has left out."""
+    def counts(self, key: str, chosen: BitMap) -> Sequence[tuple[AttributeValue, int]] | None:
+        """Return how many of the chosen files have each value of a field of texts or an attribute.
+
+        Values that none has are left out. None for an attribute of which the catalog must answer.
+        """
+        if key.startswith(META):
+            attribute = self.attributes.get(key)
+            return attribute.counts(positions_in(chosen)) if attribute else None
         if key in self._tags:
             return self._tags[key].counts(chosen)
         return self._texts[key].counts(positions_in(chosen))

@@ -10,10 +10,12 @@ from sensorium.dataset.exports.record import ExportedFile, ExportedTag
 from sensorium.dataset.file_fields import tokens_of
 from sensorium.model.dataset_names import file_id_of
 from sensorium.model.names import TagDefinitionName, check_id
+from sensorium.model.text_check import check_text
 from sensorium.settings import DatasetSettings
 from sensorium.storage.moments import to_micros
 
 MOST_TAGS = 4096
+_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def brought_of(record: ExportedFile, found: Manifest, limits: DatasetSettings) -> Brought:
@@ -21,6 +23,7 @@ def brought_of(record: ExportedFile, found: Manifest, limits: DatasetSettings) -
     _check(record, limits)
     for text in (found.uri, found.connection):
         check_length(text, limits.max_uri_chars, "manifest")
+    attributes = {name: value for name, value in record.attributes.items() if value is not None}
     return Brought(
         {
             "id": file_id_of(record.uri),
@@ -36,8 +39,8 @@ def brought_of(record: ExportedFile, found: Manifest, limits: DatasetSettings) -
             "width": record.width,
             "height": record.height,
             "duration_ms": record.duration_ms,
-            "attributes": {name: value for name, value in record.attributes.items() if value is not None},
-            "tokens": dict(tokens_of(record.file_name, record.file_dir, [])),
+            "attributes": attributes,
+            "tokens": tokens_of(record.file_name, record.file_dir, [], attributes),
             "comment": record.comment,
             "origin_connection": found.connection,
             "origin_uri": found.uri,
@@ -55,6 +58,11 @@ def _check(record: ExportedFile, limits: DatasetSettings) -> None:
         check_length(getattr(record, name), limits.max_uri_chars, name)
     check_length(record.comment, limits.max_description_chars, "comment")
     check_annotations({name: str(value) for name, value in record.attributes.items()}, limits, "attributes")
+    for name, value in record.attributes.items():
+        if isinstance(value, int) and value not in _INT64:
+            raise invalid(f"attributes[{name!r}]", "it does not fit 64 bits")
+        for text in value if isinstance(value, list) else ():
+            check_text(text, f"attributes[{name!r}]")
     if len(record.user_tags) + len(record.deleted_tags) + len(record.algorithm_tags) > MOST_TAGS:
         raise invalid("tags", f"there are more than {MOST_TAGS}")
     for tag in (*record.user_tags, *record.deleted_tags, *(each.tag for each in record.algorithm_tags)):

@@ -137,7 +137,7 @@ def _row_of(each: ListedFile, info: MediaInfo, job: str) -> dict[str, Any]:
         "height": info.height,
         "duration_ms": info.duration_ms,
         "attributes": dict(info.attributes),
-        "tokens": dict(tokens_of(name, folder, [])),
+        "tokens": tokens_of(name, folder, [], info.attributes),
         "status": FileStatus.ACTIVE.value,
         "import_job": job,
         "create_time": now,

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, insert, 
 
 from sensorium.dataset.connection_service import ConnectionService
 from sensorium.dataset.documents import ATTRIBUTES, document_of
+from sensorium.dataset.files import next_change
 from sensorium.dataset.jobs.engine import Outcome, Planned
 from sensorium.dataset.jobs.version_files import OpenVersion, contents_of
 from sensorium.dataset.model_services.sources import ModelSources
@@ -186,7 +187,8 @@ def _record(sql: Connection, job: Row[Any], collection: Collection, sent: Sequen
     ]
     if not rows:
         return
-    sql.execute(update(table).where(table.c.key == bindparam("indexed")), rows)
+    change = {"change": next_change(sql, job.version)}
+    sql.execute(update(table).where(table.c.key == bindparam("indexed")), [{**row, **change} for row in rows])
     before = {row.key: (row.tags, row.status, row.tag_update_time) for row in sent}
     current = select(table.c.key, table.c.id, table.c.tags, table.c.status, table.c.tag_update_time)
     changed = [
