@@ -175,7 +175,7 @@ def _facet_lines(facets: "Iterable[Facet]") -> list[str]:
     lines = []
     for facet in facets:
         lines.append(f"{facet.field}: {counted(facet.value_count, 'value')}")
-        lines += [f"  {value or '(none)'}  {count:,}" for value, count in facet.counts]
+        lines += [f"  {'(none)' if value == '' else value}  {count:,}" for value, count in facet.counts]
     return lines
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sensorium.cli.lines import Line
+from sensorium.model.document import AttributeValue
 from sensorium.model.file_batch import FileChange, FileSpec
 
 _KINDS: Mapping[str, tuple[type, str]] = {
@@ -55,7 +56,18 @@ def _spec(line: Line, said: Mapping[str, Any]) -> FileSpec:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise line.invalid(field, f"must be {shown}")
     times = {field: _moment(line, field, value) for field, value in said.items() if field.endswith("_time")}
-    return FileSpec(**{**said, **times})
+    attributes = {name: _attribute(line, name, value) for name, value in said.get("attributes", {}).items()}
+    return FileSpec(**{**said, **times, "attributes": attributes})
+
+
+def _attribute(line: Line, name: str, value: Any) -> AttributeValue:
+    match value:
+        case str() | int() | float():
+            return value
+        case list() if all(isinstance(each, str) for each in value):
+            return tuple(value)
+        case _:
+            raise line.invalid(f"attributes[{name!r}]", "must be a text, a number, true, false or a list of texts")
 
 
 def _moment(line: Line, field: str, text: str) -> datetime:

@@ -60,6 +60,19 @@ def test_records_are_added_changed_and_deleted(run: Any, road: Path, tmp_path: P
     assert "a.png" not in run("dataset", "files", "road").out
 
 
+def test_records_are_found_and_counted_by_their_attributes(run: Any, road: Path, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = [{"lens": 0, "seen by": ["Ann", "Bo"]}, {"lens": "wide"}, {"lens": False}, {}]
+    made = [{**record(road, f"{name}.png"), "attributes": each} for name, each in zip("abcd", told, strict=True)]
+    assert run("dataset", "add-files", "road", written(tmp_path / "r.jsonl", *made)).status == 0
+    assert run("dataset", "files", "road", "--filter", "meta.lens <= 0").out.startswith("a.png")
+    found = run("dataset", "search", "road", "--filter", '"meta.seen by" HAS "Bo"', "--facet", "meta.lens").out
+    assert found.splitlines() == ["1 file matches", "1. a.png  9 bytes", "meta.lens: 1 value", "  0  1"]
+    counted = run("dataset", "facets", "road", "--filter", 'NOT meta.lens : "WIDE"', "--by", "meta.lens")
+    assert counted.out.splitlines() == ["3 files, 27 bytes", "meta.lens: 2 values", "  0  1", "  False  1"]
+    wrong = run("dataset", "files", "road", "--filter", "meta.lens >= TRUE")
+    assert (wrong.status, "column 11" in wrong.err) == (ExitStatus.INVALID, True)
+
+
 def test_a_thumbnail_is_written(run: Any, road: Path, tmp_path: Path) -> None:
     Image.new("RGB", (60, 40)).save(road / "a.png")
     assert run("dataset", "add-files", "road", written(tmp_path / "r.jsonl", record(road, "a.png"))).status == 0

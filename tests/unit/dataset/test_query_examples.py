@@ -51,15 +51,16 @@ FILES = (
         "night.jpg", **JPEG, file_dir="road/night", size_bytes=2_000_000, width=1920, height=1080,
         algorithm_tags=["Tunnels", "Lane lines"], user_tags=["checked"], deleted_tags=["Lane lines"],
         file_create_time=moment("2026-11-01"), file_update_time=moment("2026-11-02"),
-        tag_update_time=moment("2026-11-03"), attributes={"format": "JPEG", "mode": "RGB"},
+        tag_update_time=moment("2026-11-03"), attributes={"format": "JPEG", "mode": "RGB", "iso": 800, "lens": "wide", "crew": ["Ann", "Bo"]},
     ),
     file(
         "day one.jpg", **JPEG, file_dir="road/day", size_bytes=500, width=640, height=480,
         algorithm_tags=["Motor vehicles", "Lane lines"],
         file_create_time=moment("2026-10-01"), file_update_time=moment("2026-10-02"),
-        tag_update_time=moment("2026-10-03"), attributes={"format": "JPEG", "mode": "L"},
+        tag_update_time=moment("2026-10-03"), attributes={"format": "JPEG", "mode": "L", "iso": "auto", "lens": "wide"},
     ),
-    file("scan.tiff", file_type="image", content_type="image/tiff", size_bytes=10_000_000, fingerprint="etag:abc"),
+    file("scan.tiff", file_type="image", content_type="image/tiff", size_bytes=10_000_000, fingerprint="etag:abc",
+         index_job="j1", index_time=moment("2026-11-04")),
     file("notes.json", file_type="text", content_type="application/json", file_dir="road", size_bytes=90),
     file("rain.wav", file_type="audio", content_type="audio/wav", duration_ms=5000, user_tags=["rain"]),
 )  # fmt: skip
@@ -112,6 +113,13 @@ EXAMPLES: list[tuple[str, set[str], Options]] = [
     ('"Tags.user-delete-ai-tags" = "Lane lines"', {NIGHT}, Options()),
     ("NOT HAS Tags.user AND HAS TagUpdateTime", {DAY}, Options()),
     ("HAS meta.format", {NIGHT, DAY}, Options()),
+    ('meta.format : "jpeg" AND meta_mode = "L"', {DAY}, Options()),
+    ('meta.iso >= 400 AND meta.lens = "wide"', {NIGHT}, Options()),
+    ('meta.crew HAS "Bo" OR meta.iso IN [100, "auto"]', {NIGHT, DAY}, Options()),
+    # What indexed a file, and when.
+    ('SemanticIndexJobId = "j1"', {SCAN}, Options()),
+    ('SemanticIndexUpdateTime >= "2026-11-01T00:00:00.000Z" AND HAS SemanticIndexJobId', {SCAN}, Options()),
+    ("NOT HAS SemanticIndexJobId", {NIGHT, DAY, NOTES, RAIN}, Options()),
     ('meta.mode = "L"', {DAY}, Options()),
     # Tokens, and exact values.
     ('FileName:"one"', {DAY}, Options()),

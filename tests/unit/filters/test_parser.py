@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensorium.errors import InvalidArgument, Reason
+from sensorium.filters.fields import Fields
 from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
 from sensorium.filters.size import MAX_CHARS, MAX_DEPTH, MAX_TERMS, MAX_VALUES
@@ -107,6 +108,45 @@ def test_error_points_at_the_column_and_says_what_is_expected(text: str, column:
     error = refused.value
     assert (error.reason, error.field, error.metadata["column"]) == (Reason.FILTER_INVALID, "filter", str(column))
     assert said in error.message
+
+
+OPEN = Fields((), open_prefix="meta.")
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("meta.x=1 and meta.x = 1.0 and meta.x = '1'", 'meta.x = 1 AND meta.x = 1.0 AND meta.x = "1"'),
+        ("meta.a.b <= -2e3", "meta.a.b <= -2000.0"),
+        ("'meta.frame id' != true", '"meta.frame id" != TRUE'),
+        ("'meta.and' = 1", "meta.and = 1"),
+        ("meta.x in [1, TRUE, 1.5, 'a', 1, true]", 'meta.x IN [1, TRUE, 1.5, "a"]'),
+        ("meta.x has 'a' or meta.x : 'A-b'", 'meta.x HAS "a" OR meta.x:"a b"'),
+        ("not has meta.x", "NOT HAS meta.x"),
+    ],
+)
+def test_what_has_no_type_is_asked_what_its_literal_says(text: str, form: str) -> None:
+    assert canonical(parse(text, OPEN)) == form
+    assert canonical(parse(form, OPEN)) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "said"),
+    [
+        ("meta.x < TRUE", 8, "cannot be asked of a truth value; expected = or !="),
+        ("meta.x = 2026-01-02", 10, "a text in quotes, a number, TRUE or FALSE"),
+        ("meta.x HAS 5", 12, "a text in quotes"),
+        ("meta.x : 5", 10, "a text in quotes"),
+        ("meta.x = 9223372036854775808", 10, "a whole number of 64 bits"),
+        ("meta.x = 1e999", 10, "a finite number"),
+        ("'meta.' = 1", 1, "there is no field 'meta.'; expected one of meta.…"),
+        ("metax = 1", 1, "there is no field"),
+    ],
+)
+def test_a_mistake_in_what_has_no_type_is_told_with_its_column(text: str, column: int, said: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        parse(text, OPEN)
+    assert (refused.value.metadata["column"], said in refused.value.message) == (str(column), True)
 
 
 def test_depth_counts_what_encloses_and_not_what_stands_beside() -> None:
