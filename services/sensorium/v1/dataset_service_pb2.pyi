@@ -570,7 +570,9 @@ class FileRecord(_message.Message):
 
     @_builtins.property
     def attributes(self) -> _containers.MessageMap[_builtins.str, _types_pb2.AttributeValue]:
-        """Metadata by name, at most 64 KiB as JSON; filters find it as `meta.{name}` where it is text, a number or a truth."""
+        """Metadata by name, at most 64 KiB as JSON: texts, numbers, truths, and lists of at most 256 texts. Filters and facets
+        find it as `meta.{name}`.
+        """
 
     @_builtins.property
     def tags(self) -> Global___FileTags:
@@ -3183,7 +3185,7 @@ class GetFileStatisticsRequest(_message.Message):
     @_builtins.property
     def facets(self) -> _containers.RepeatedCompositeFieldContainer[_search_service_pb2.FacetRequest]:
         """The fields to count by, at most 16: `file_dir`, `file_type`, `content_type`, `tags`, `algorithm_tags`,
-        `user_tags`, `deleted_tags`.
+        `user_tags`, `deleted_tags`, and `meta.{name}` for an attribute, of which a list counts for each of its texts.
         """
 
     def __init__(
@@ -3409,7 +3411,7 @@ class SearchFilesRequest(_message.Message):
 
     @_builtins.property
     def facets(self) -> _containers.RepeatedCompositeFieldContainer[_search_service_pb2.FacetRequest]:
-        """Fields to count over the whole filtered set, at most 16."""
+        """Fields to count over the whole filtered set, at most 16, as in `GetFileStatisticsRequest`."""
 
     def __init__(
         self,
