@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, create_engine, delete, insert, select, text
 
-from sensorium.dataset.bitmaps import loading
+from sensorium.dataset.bitmaps import attribute_column, loading
 from sensorium.dataset.bitmaps.version_bitmaps import OWN, VersionBitmaps
 from sensorium.dataset.documents import ATTRIBUTES, document_of, is_in_documents
 from sensorium.dataset.file_fields import FIELDS, FileColumns, attributes_in, tokens_of
@@ -24,7 +24,7 @@ from sensorium.filters.parser import parse
 from sensorium.filters.printer import canonical
 from sensorium.filters.python import holds
 from sensorium.filters.sql import condition
-from sensorium.filters.tree import Filter, fields_in
+from sensorium.filters.tree import Filter, fields_in, terms_in
 from sensorium.model.collection import AttributeType
 from sensorium.model.document import AttributeValue
 from sensorium.model.embedding import Embedding
@@ -146,17 +146,25 @@ def test_sql_and_search_documents_mean_what_python_means(
             assert {each.id for each in documents if holds(sent, record_of(each))} & meant(rest, made) == expected
 
 
+@pytest.mark.parametrize("most", [attribute_column.MOST_TEXTS, 0], ids=["of texts", "of hashes"])
 @PROPERTY
 @given(made=ROWS, parts=st.lists(filters(ALL_FIELDS), min_size=1, max_size=5))
-def test_bitmaps_mean_what_python_means(engine: Engine, made: list[dict[str, Any]], parts: list[Filter]) -> None:
+def test_bitmaps_mean_what_python_means(
+    engine: Engine, made: list[dict[str, Any]], parts: list[Filter], most: int
+) -> None:
     ids = [row.id for row in stored(engine, made)]
     bitmaps = VersionBitmaps()
-    with engine.connect() as sql:
+    with engine.connect() as sql, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attribute_column, "MOST_TEXTS", most)
         loading.fill(sql, 1, bitmaps)
         loading.fill_attributes(sql, 1, bitmaps, [f"meta.{name}" for name in NAMES])
     for part in parts:
         answered, rest = divided(part, bitmaps.covers)
-        assert not attributes_in(rest) or {each.key for each in fields_in(rest)} & OWN
+        assert not most or not attributes_in(rest) or {each.key for each in fields_in(rest)} & OWN
+        for term in terms_in(rest):
+            if bitmaps.covers(term):
+                continue
+            assert {ids[at] for at in bitmaps.among(term)} >= meant(term, made)
         found = {ids[at] for at in matching(answered, bitmaps)}
         assert found == meant(answered, made)
         assert found & meant(rest, made) == meant(part, made)

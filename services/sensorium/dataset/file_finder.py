@@ -1,6 +1,6 @@
 """Finds and counts the files that are meant: by bitmaps where they can answer, by the catalog where they cannot."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -14,14 +14,14 @@ from sensorium.dataset import file_facets
 from sensorium.dataset.bitmaps.library import BitmapLibrary
 from sensorium.dataset.bitmaps.page_plan import Keys, page_plan
 from sensorium.dataset.bitmaps.positions import bitmap_of, positions_in
-from sensorium.dataset.bitmaps.version_bitmaps import WORDS, VersionBitmaps
+from sensorium.dataset.bitmaps.version_bitmaps import VersionBitmaps
 from sensorium.dataset.file_fields import FileColumns, attributes_in
 from sensorium.dataset.file_order import FilePlace, Span, behind, ordered
 from sensorium.dataset.selecting import Chosen
 from sensorium.dataset.tables import DELETED, files
 from sensorium.filters.bitmaps import divided, matching, parts_of
 from sensorium.filters.sql import condition
-from sensorium.filters.tree import EVERYTHING, Comparison, Filter, Match, Operator
+from sensorium.filters.tree import EVERYTHING, All, AnyOf, Negation
 from sensorium.model.dataset_file import BY_URI, EVERY_FILE, FileStatistics, SortBy
 from sensorium.model.search import FacetRequest
 
@@ -64,10 +64,11 @@ class FileFinder:
         fields = file_facets.check(requests)
         if chosen.selection == EVERY_FILE and not requests:
             return FileStatistics(version.file_count, version.size_bytes)
-        found = self._found(sql, version, chosen)
+        named = attributes_in(chosen.part) | file_facets.attributes_among(fields)
+        found = self._found(sql, version, chosen, named)
         if found is not None:
             resolved = _resolved(sql, version.key, found)
-            with self._library.lent(sql, version, file_facets.attributes_among(fields)) as bitmaps:
+            with self._library.lent(sql, version, named) as bitmaps:
                 counted = None if bitmaps is None else _counted(bitmaps, resolved, fields, requests)
             if counted is not None:
                 return counted
@@ -94,7 +95,7 @@ class FileFinder:
         if chosen.selection.ids:  # Asked for their order as well, SQLite would walk over all files in that order.
             named = sql.execute(select(files.c.key).where(chosen.of(version.key))).scalars().all()
             return _rows(sql, _listed(sql, [named], span, None), span, columns)
-        found = self._found(sql, version, chosen)
+        found = self._found(sql, version, chosen, attributes_in(chosen.part))
         # What must be looked for among many is found sooner by an index of the catalog, or in one walk over it.
         few = found is not None and (found.rest is None or len(found.positions) <= LOOKED_AT)
         groups = self._plan(sql, version, found, span) if found and few else None
@@ -104,19 +105,26 @@ class FileFinder:
         rest = found.rest if span.order.by is SortBy.URI else None
         return _rows(sql, _listed(sql, groups, span, rest), span, columns)
 
-    def _found(self, sql: Connection, version: Row[Any], chosen: Chosen) -> Found | None:
-        """Return what the bitmaps say of the chosen files; None when they cannot be asked."""
+    def _found(self, sql: Connection, version: Row[Any], chosen: Chosen, attributes: Collection[str]) -> Found | None:
+        """Return what the bitmaps, with columns of some attributes, say of the chosen files.
+
+        None when they cannot be asked.
+        """
         if chosen.selection.ids:  # The catalog has an index of them.
             return None
-        with self._library.lent(sql, version, attributes_in(chosen.part)) as bitmaps:
+        with self._library.lent(sql, version, attributes) as bitmaps:
             if bitmaps is None:
                 return None
             answered, rest = divided(chosen.part, bitmaps.covers)
             positions = bitmaps.with_status(chosen.selection.status)
             if answered != EVERYTHING:
                 positions &= matching(answered, bitmaps)
-            for words in _words_in(rest):
-                positions &= bitmaps.holding(words)
+            for part in parts_of(rest):
+                match part:
+                    case All() | AnyOf() | Negation():
+                        continue
+                    case term:
+                        positions &= bitmaps.among(term)
             return Found(positions, bitmaps.keys, None if rest == EVERYTHING else condition(rest, FileColumns()))
 
     def _plan(self, sql: Connection, version: Row[Any], found: Found, span: Span) -> Iterator[Keys] | None:
@@ -135,16 +143,6 @@ def _every_uri(sql: Connection, version: int, after: str, size: int) -> tuple[li
         return [], ""
     gone = set(sql.execute(select(files.c.uri).where(behind_it, files.c.uri <= found[-1], DELETED)).scalars())
     return [uri for uri in found if uri not in gone], found[-1] if len(found) == size else ""
-
-
-def _words_in(rest: Filter) -> list[Match]:
-    """Return terms that bitmaps answer, and that hold wherever the rest does: a name has its own words."""
-    found = []
-    for part in parts_of(rest):
-        match part:
-            case Comparison(field, Operator.EQUAL, str(name)) if field.key in WORDS:
-                found.append(Match(field, name))
-    return found
 
 
 def _listed(sql: Connection, groups: Iterable[Keys], span: Span, rest: ColumnElement[bool] | None) -> Iterator[int]:

@@ -188,20 +188,32 @@ def test_an_attribute_is_read_once_however_often_it_is_asked_about(engine: Engin
         assert "attributes" in asks("HAS meta.other")
 
 
+MANY = (
+    "meta.lens = 5", "meta.lens = 'Lens-7'", "meta.lens = 'Wide'", "meta.lens IN ['Lens-67', 10, TRUE]",
+    "meta.lens HAS 'lens 8' AND file_dir = 'road/2'", "meta.lens : 'lens 7'", "meta.lens > 'Lens-7'",
+    "meta.lens IN [5, 6] AND HAS meta.lens", "NOT meta.lens : 'lens' AND meta.format = 'JPEG'",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("limit", ["MOST_TEXTS", "MOST_CHARS"])
-def test_an_attribute_with_too_many_texts_is_left_to_the_catalog(
+def test_an_attribute_with_too_many_texts_is_narrowed_for_the_catalog(
     engine: Engine, shelf: BitmapShelf, monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
     monkeypatch.setattr(attribute_column, limit, 3)
     library = BitmapLibrary(10_000, shelf)
     with engine.begin() as sql:
-        catalog.register(sql, versions.row_of(sql, NAME).key, [file(number, size=number) for number in range(60)])
-        for wanted in ("meta.lens = 5", "NOT meta.lens : 'lens' AND meta.format = 'JPEG'"):
-            check(sql, FileFinder(library), Chosen(FileSelection(filter="…"), parse(wanted, FIELDS)))
+        for start in (0, 60):  # What comes when there are too many already is known in the same way.
+            many = [file(number, size=number) for number in range(start, start + 60)]
+            catalog.register(sql, versions.row_of(sql, NAME).key, many)
+            for wanted in MANY:
+                check(sql, FileFinder(library), Chosen(FileSelection(filter="…"), parse(wanted, FIELDS)))
         with library.lent(sql, versions.row_of(sql, NAME), ["meta.lens"]) as bitmaps:
             assert bitmaps is not None
-            assert bitmaps.attributes.get("meta.lens") is None
             assert bitmaps.counts("meta.lens", bitmaps.everything()) is None
+            named = parse("meta.lens = 'Lens-7'", FIELDS)
+            assert not bitmaps.covers(named)  # type: ignore[arg-type]
+            # One with this text in five, and all lists.
+            assert len(bitmaps.among(named)) == 1 + 120 // 5  # type: ignore[arg-type]
 
 
 def test_bitmaps_ahead_of_a_snapshot_read_no_attribute_from_it(engine: Engine, shelf: BitmapShelf) -> None:

@@ -51,7 +51,8 @@ FILES = (
         "night.jpg", **JPEG, file_dir="road/night", size_bytes=2_000_000, width=1920, height=1080,
         algorithm_tags=["Tunnels", "Lane lines"], user_tags=["checked"], deleted_tags=["Lane lines"],
         file_create_time=moment("2026-11-01"), file_update_time=moment("2026-11-02"),
-        tag_update_time=moment("2026-11-03"), attributes={"format": "JPEG", "mode": "RGB", "iso": 800, "lens": "wide", "crew": ["Ann", "Bo"]},
+        tag_update_time=moment("2026-11-03"),
+        attributes={"format": "JPEG", "mode": "RGB", "iso": 800, "lens": "wide", "crew": ["Ann", "Bo"]},
     ),
     file(
         "day one.jpg", **JPEG, file_dir="road/day", size_bytes=500, width=640, height=480,

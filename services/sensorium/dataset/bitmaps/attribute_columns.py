@@ -44,9 +44,8 @@ class AttributeColumns:
             self._columns.pop(key, None)
 
     def get(self, key: str) -> AttributeColumn | None:
-        """Return a column that has all values; None without one."""
-        column = self._columns.get(key)
-        return column if column and column.is_whole else None
+        """Return a column; None when it is not there."""
+        return self._columns.get(key)
 
     def put(self, positions: Positions, values: Mapping[str, Sequence[AttributeValue | None]]) -> None:
         """Set the values of some files."""

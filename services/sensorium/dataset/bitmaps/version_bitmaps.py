@@ -18,7 +18,7 @@ from sensorium.dataset.bitmaps.text_column import TextColumn
 from sensorium.dataset.bitmaps.uri_blocks import UriBlocks
 from sensorium.dataset.bitmaps.word_column import WordColumn
 from sensorium.dataset.file_fields import FIELDS, META, TAG_FIELDS
-from sensorium.filters.tree import Match, Term
+from sensorium.filters.tree import Comparison, Match, Operator, Term
 from sensorium.model.dataset_file import FileStatus, StatusFilter
 from sensorium.model.document import AttributeValue
 
@@ -116,9 +116,10 @@ class VersionBitmaps:
 
     def covers(self, term: Term) -> bool:
         """Return whether a term can be answered."""
+        if term.field.type is None:
+            attribute = self.attributes.get(term.field.key)
+            return attribute is not None and attribute.covers(term)
         match term:
-            case _ if term.field.type is None:
-                return self.attributes.get(term.field.key) is not None
             case Match(field):
                 return field.key in WORDS or field.key not in OWN
             case _:
@@ -133,6 +134,16 @@ class VersionBitmaps:
             case Match(_, phrase) if key in self._words:
                 return self._words[key].with_words(phrase)
         return (self._tags.get(key) or self._texts.get(key) or self.numbers[key]).holding(term)
+
+    def among(self, term: Term) -> BitMap:
+        """Return positions with all files that satisfy a term that is not covered, and some others."""
+        if attribute := self.attributes.get(term.field.key):
+            return attribute.among(term)
+        match term:
+            case Comparison(field, Operator.EQUAL, str(name)) if field.key in WORDS:
+                return self._words[field.key].with_words(name)  # A name has its own words.
+            case _:
+                return self.everything()
 
     def size_of(self, chosen: BitMap) -> int:
         """Return how many bytes the chosen files have together."""
