@@ -185,15 +185,14 @@ async def give(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("few", "depths", "page"),
-    [(1500, (2000,), 1000), (0, (100,), 3), (0, (2,), 1), (0, (), 1)],
+    ("steps", "page"),
+    [(((1500, 2000),), 1000), (((0, 2), (0, 100)), 3), (((0, 2),), 1), ((), 1)],
     ids=["named", "the nearest of all", "too few of the nearest", "all"],
 )
 async def test_what_documents_do_not_say_is_confirmed_by_the_catalog(
-    world: World, few: int, depths: tuple[int, ...], page: int, monkeypatch: pytest.MonkeyPatch
+    world: World, steps: tuple[tuple[int, int], ...], page: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(near_confirmed, "FEW", few)
-    monkeypatch.setattr(near_confirmed, "DEPTHS", depths)
+    monkeypatch.setattr(near_confirmed, "STEPS", steps)
     monkeypatch.setattr(near_confirmed, "PAGE", page)
     await world.run(IndexWork())
     await give(world)

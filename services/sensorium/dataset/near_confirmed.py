@@ -21,12 +21,11 @@ from sensorium.storage import list_pages
 
 # Ids that one filter names: a filter has 8,192 characters at most.
 IDS_AT_ONCE = 150
-# So many files are few; of more, so many of the nearest are looked through.
-FEW = 10 * IDS_AT_ONCE
-DEPTHS = (2000, LARGEST_TOP_K)
-PAGE = 1000
 # So many files are scored at a time when all are.
 CHUNK = 60 * IDS_AT_ONCE
+# Step by step: so many files are few, and all are scored; of more, so many of the nearest are looked through.
+STEPS = ((10 * IDS_AT_ONCE, 200), (10 * IDS_AT_ONCE, 2000), (CHUNK, LARGEST_TOP_K))
+PAGE = 1000
 
 
 @dataclass(slots=True)
@@ -78,10 +77,10 @@ class Confirmed:
 
     async def _nearest(self, size: int, place: Place) -> Ranking:
         """Return the nearest files, of those behind `place` more than `size` if there are."""
-        ids, further = await self._meant.ids("", FEW)
-        if not further:
-            return await self._scored(ids)
-        for depth in DEPTHS:
+        for few, depth in STEPS:
+            ids, further = await self._meant.ids("", few)
+            if not further:
+                return await self._scored(ids)
             ranking, is_enough = await self._looked_through(depth, size, place)
             if is_enough:
                 return ranking
@@ -91,8 +90,8 @@ class Confirmed:
         """Look through the nearest files as far as needed; return whether they are enough, or there are no more."""
         ranking, seen, token = Ranking([]), 0, ""
         while True:
-            # Pages have exact scores.
-            asked = replace(self._request, top_k=depth, page_size=PAGE, page_token=token)
+            # What is not the whole ranking has exact scores.
+            asked = replace(self._request, top_k=depth, page_size=min(PAGE, depth // 2), page_token=token)
             found = await self._searcher.search(asked)
             ranking.take(found, await self._meant.among([each.document.id for each in found.hits]))
             seen, token = seen + len(found.hits), found.next_page_token

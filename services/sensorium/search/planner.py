@@ -11,9 +11,11 @@ from enum import StrEnum
 
 import numpy as np
 
+from sensorium.filters.bitmaps import parts_of
 from sensorium.filters.inexpressible import Inexpressible
-from sensorium.filters.tree import EVERYTHING, Filter
+from sensorium.filters.tree import EVERYTHING, Comparison, Filter, OneOf, Operator
 from sensorium.search.exact_scan import Scan
+from sensorium.search.filter_fields import ID
 from sensorium.search.index import Keys, Nearest, VectorIndex
 
 FEW = 100
@@ -22,6 +24,7 @@ NEIGHBOURS = 16
 MOST_NEIGHBOURS = 1024
 NEIGHBOURS_FROM = 10_000
 BEING_MADE = "the index is being made"
+NAMED = "the store finds documents that the filter names"
 
 
 class Way(StrEnum):
@@ -57,6 +60,8 @@ def plan(index: VectorIndex | None, part: Filter, wanted: int) -> Plan:
         return Plan(Way.SCAN, none, BEING_MADE)
     if part == EVERYTHING:
         return Plan(Way.INDEX, none)
+    if any(map(_names_documents, parts_of(part))):
+        return Plan(Way.SCAN, none, NAMED)
     limit = max(FEW, wanted)
     try:
         keys = index.matching(part, limit + 1)
@@ -77,6 +82,15 @@ def nearest(chosen: Plan, index: VectorIndex | None, scan: Scan, wanted: int) ->
             return _with_recent(found, scan, wanted) if len(found.keys) == wanted else scan.all(wanted)
         case _:
             return scan.all(wanted)
+
+
+def _names_documents(part: Filter) -> bool:
+    """Return whether a filter says the ids of documents, which the index compares with each, and the store looks up."""
+    match part:
+        case OneOf(field) | Comparison(field, Operator.EQUAL):
+            return field == ID
+        case _:
+            return False
 
 
 def _among_neighbours(index: VectorIndex, scan: Scan, wanted: int) -> Nearest | None:

@@ -238,6 +238,20 @@ async def test_explaining_says_which_way_a_search_goes(service: SearchService) -
     assert many.steps[-1] == "count the values of tags over everything that matches"
 
 
+async def test_documents_that_a_filter_names_are_looked_up_in_the_store(service: SearchService) -> None:
+    await make(service, SPEC)
+    await put(service, *map(shelf_document, range(COUNT)))
+    for wanted, expected in (
+        ("id IN ['d0003', 'd0001', 'none'] AND even = FALSE", ["d0001", "d0003"]),
+        ("id = 'd0002'", ["d0002"]),
+    ):
+        asked = near(VECTORS[0], filter=wanted, top_k=5)
+        plan = await service.explain(asked)
+        assert plan.match_count == len(expected)
+        assert any("that the filter names" in step for step in plan.steps)
+        assert sorted(ids((await service.search(asked)).hits)) == expected
+
+
 def test_an_older_store_gains_the_tokens_of_its_texts(tmp_path: Path) -> None:
     from alembic import command
     from alembic.config import Config
