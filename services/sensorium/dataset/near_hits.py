@@ -37,6 +37,8 @@ async def nearest(
     if wanted.chosen.selection.ids or unknown != EVERYTHING:
         return await Confirmed(searcher, request, known, meant).page(wanted, place)
     size = min(wanted.page_size, wanted.top_k - place.rank)
+    if size == wanted.top_k and (all_of_it := await _at_once(searcher, replace(request, top_k=size), meant)):
+        return all_of_it
     hits: list[tuple[FileRecord, float]] = []
     token, usage, timings = place.token, Usage(), Timings()
     while len(hits) < size:
@@ -48,3 +50,16 @@ async def nearest(
             break
     rank = place.rank + len(hits)
     return NearPage(tuple(hits), Place(token, rank) if token and rank < wanted.top_k else None, usage, timings)
+
+
+async def _at_once(searcher: Searcher, request: SearchRequest, meant: Meant) -> NearPage | None:
+    """Return all hits as the one page that there is; None when others must take the place of some.
+
+    Of many files, ranking a few costs a third of what it costs with some to spare.
+    """
+    found = await searcher.search(request)
+    records = await meant.records([each.document.id for each in found.hits])
+    if len(records) < len(found.hits) == request.top_k:
+        return None
+    hits = tuple((records[each.document.id], each.score) for each in found.hits if each.document.id in records)
+    return NearPage(hits, None, found.usage, found.timings)
