@@ -5,6 +5,7 @@ only reads it, and what it reads for a call that nobody waits for any more goes 
 its call has ended. See Triton's System Shared Memory Extension of the KServe protocol.
 """
 
+import errno
 import mmap
 import os
 from collections import defaultdict
@@ -27,6 +28,7 @@ class Region:
     """A file in /dev/shm of `size` bytes, by which name Triton knows it."""
 
     def __init__(self, name: str, size: int) -> None:
+        _check_room(size)
         self.name, self.size = name, size
         self._path = SHARED_MEMORY / name
         with open(self._path, "x+b", opener=_private) as file:
@@ -46,6 +48,13 @@ class Region:
         """Remove it; Triton keeps what it has mapped until it ends."""
         self._path.unlink(missing_ok=True)
         self._bytes.close()
+
+
+def _check_room(size: int) -> None:
+    """Raise OSError when less than half would be left to Triton, which hands tensors to its stubs the same way."""
+    room = os.statvfs(SHARED_MEMORY)
+    if room.f_bavail * room.f_frsize - size < room.f_blocks * room.f_frsize / 2:
+        raise OSError(errno.ENOSPC, "/dev/shm would be more than half full")
 
 
 def _private(path: str, flags: int) -> int:

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,6 +95,16 @@ async def test_a_full_shared_memory_is_no_error(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
+    async with shared.lent(LARGE) as region:
+        assert region is None
+    assert (registry.names, files()) == ([], [])
+
+
+async def test_half_of_the_shared_memory_is_left_to_triton(
+    shared: SharedInputs, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half_full = SimpleNamespace(f_bavail=64, f_blocks=127, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda _: half_full)
     async with shared.lent(LARGE) as region:
         assert region is None
     assert (registry.names, files()) == ([], [])
