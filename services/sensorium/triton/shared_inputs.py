@@ -54,7 +54,7 @@ def _check_room(size: int) -> None:
     """Raise OSError when less than half would be left to Triton, which hands tensors to its stubs the same way."""
     room = os.statvfs(SHARED_MEMORY)
     if room.f_bavail * room.f_frsize - size < room.f_blocks * room.f_frsize / 2:
-        raise OSError(errno.ENOSPC, "/dev/shm would be more than half full")
+        raise OSError(errno.ENOSPC, "the shared memory would be more than half full")
 
 
 def _private(path: str, flags: int) -> int:
