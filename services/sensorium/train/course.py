@@ -75,19 +75,20 @@ class Course:
         Raises:
             FailedPrecondition: A tower has no checkpoint yet.
         """
-        image, audio = self._checkpoint("image"), self._checkpoint("audio")
+        run, image, audio = self._configuration.image, self._checkpoint("image"), self._checkpoint("audio")
         courses = {name: _course(contents) for name, contents in self._checkpoints().items()}
         draw(courses, self._places.folder / "course.png")
         tower = self._image_tower(image)
         material = read_image_material(self._configuration, self._places.data, self._text)
-        figures = evaluate_image_tower(tower, material, self._configuration.image.size)
+        figures = evaluate_image_tower(tower, material, run.size)
         tagging = self._tagging(tower, material)
         figures |= mean_of_folds(courses)
         figures |= {
             f"{what} tags, {name}": value for what, each in tagging.items() for name, value in each.figures.items()
         }
         self._export(tower, self._listening(audio))
-        progress = {"image": _progress(courses["image"]), "audio": _progress(courses["audio"])}
+        told = _progress(courses["image"]) if run.phases else f"the mean of {len(run.start)} runs"
+        progress = {"image": told, "audio": _progress(courses["audio"])}
         publish(
             self._places.repository,
             self._configuration,

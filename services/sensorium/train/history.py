@@ -32,4 +32,4 @@ class Mark:
     def line(self) -> str:
         """Return the mark for people."""
         figures = "".join(f"  {name} {value:.3f}" for name, value in self.figures.items())
-        return f"epoch {self.epoch}/{self.epochs}  loss {self.loss:.3f}{figures}"
+        return f"epoch {self.epoch}/{self.epochs}  loss {self.loss:.3f}{figures}" if self.epochs else f"begun{figures}"
