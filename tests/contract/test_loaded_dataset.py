@@ -8,52 +8,22 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from dataset_samples import NAME, V1, TaskRunner, in_folder, neighbours
-from memory_mesh import MemoryMesh
+from dataset_samples import V1
 from reading_workers import begin, fetch, words
-from served_mesh import served
+from served_version import FILES, ServedVersion, served_version
 
 from sensorium import LoadedDataset, load_dataset
-from sensorium.dataset.embedded import embedded_datasets
-from sensorium.dataset_ports import DatasetPorts
 from sensorium.errors import NotFound
 from sensorium.model.dataset_file import FileSelection, TagEdit
-from sensorium.model.dataset_job import ImportWork, JobSpec
-from sensorium.settings import DatasetSettings
-
-FILES = 20
-
-
-class World:
-    def __init__(self, ports: DatasetPorts, address: str, folder: Path) -> None:
-        self.ports = ports
-        self.address = address
-        self.folder = folder
-
-    async def imported(self) -> None:
-        job = await self.ports.jobs.create_job(JobSpec(V1, ImportWork()))
-        async for _ in self.ports.jobs.watch_job(job.name):
-            pass
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    memory, folder = MemoryMesh(), tmp_path / "data"
-    folder.mkdir()
-    settings = DatasetSettings(roots=(tmp_path,), retry_seconds=())
-    async with (
-        embedded_datasets(tmp_path / "state", settings, neighbours(memory), TaskRunner) as service,
-        served(memory.embedder, memory.searcher, datasets=service) as address,
-    ):
-        await service.datasets.create_dataset(NAME, in_folder(folder))
-        for place in range(FILES):
-            (folder / f"{place:02}.txt").write_text(f"text {place}")
-        world = World(service, address, folder)
-        await world.imported()
+async def world(tmp_path: Path) -> AsyncIterator[ServedVersion]:
+    async with served_version(tmp_path) as world:
         yield world
 
 
-async def test_a_version_is_a_sequence_of_its_files(world: World) -> None:
+async def test_a_version_is_a_sequence_of_its_files(world: ServedVersion) -> None:
     selection = FileSelection(filter='FileName = "03.txt"')
     await world.ports.files.edit_tags(TagEdit(V1, selection, add=("mine",)))
 
@@ -75,7 +45,7 @@ async def test_a_version_is_a_sequence_of_its_files(world: World) -> None:
     await asyncio.to_thread(read)
 
 
-async def test_spawned_workers_read_batches_of_it(world: World) -> None:
+async def test_spawned_workers_read_batches_of_it(world: ServedVersion) -> None:
     loaded: LoadedDataset[str] = await asyncio.to_thread(
         lambda: load_dataset("road", address=world.address, transform=words)
     )
@@ -90,7 +60,7 @@ async def test_spawned_workers_read_batches_of_it(world: World) -> None:
     assert found == [[f"text {place}" for place in batch] for batch in batches]
 
 
-async def test_a_file_that_is_gone_says_so(world: World) -> None:
+async def test_a_file_that_is_gone_says_so(world: ServedVersion) -> None:
     loaded: LoadedDataset[str] = await asyncio.to_thread(
         lambda: load_dataset("road", address=world.address, transform=words)
     )
