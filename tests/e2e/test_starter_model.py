@@ -231,7 +231,7 @@ def tags_of(client: Client, *contents: Part, tags: tuple[str, ...] = TAGS) -> li
 
 
 def test_photos_and_sounds_get_the_right_tags(client: Client) -> None:
-    assert tags_of(client, MEDIA[BUS].part()) == [["bus"]]
+    assert tags_of(client, MEDIA[BUS].part(), MEDIA[OTHER_BUS].part()) == [["bus"], ["bus"]]
     ticks = [sound.part() for sound in SOUNDS if sound.title == "clock tick"]
     right = sum(tags == ["clock tick"] for tags in tags_of(client, *ticks))
     assert right >= len(ticks) * 3 / 4
