@@ -99,8 +99,7 @@ class FileSearchService:
         started = time.monotonic()
         wanted = read_search(request, self._limits.max_page_size)
         file_facets.check(request.facets)
-        mark = list_pages.request_mark("search files", replace(request, page_size=0, page_token=""))
-        place = _place(request.page_token, mark)
+        place = _place(request)
 
         def count(sql: Connection) -> FileStatistics:
             row = versions.row_of(sql, request.version)
@@ -108,7 +107,7 @@ class FileSearchService:
 
         counted = await self._store.read(count)
         found = await (self._nearest if wanted.query else self._listed)(request.version, wanted, place)
-        token = list_pages.encode([mark, *found.behind.written()]) if found.behind else ""
+        token = list_pages.encode([_mark(request), *found.behind.written()]) if found.behind else ""
         timings = replace(found.timings, total_ms=(time.monotonic() - started) * 1000)
         return FileSearchResponse(
             found.hits, counted.facets, token, found.usage, timings, counted.file_count, wanted.thumbnail_mode
@@ -292,10 +291,14 @@ def _collection(row: Row[Any], version: VersionName) -> CollectionName:
     return CollectionName.parse(row.collection)
 
 
-def _place(token: str, mark: str) -> Place:
-    if not token:
+def _mark(request: FileSearchRequest) -> str:
+    return list_pages.request_mark("search files", replace(request, page_size=0, page_token=""))
+
+
+def _place(request: FileSearchRequest) -> Place:
+    if not request.page_token:
         return Place("", 0)
-    match list_pages.decode(token, mark):
+    match list_pages.decode(request.page_token, _mark(request)):
         case [str(inner), int(rank)] if rank > 0:
             return Place(inner, rank)
         case _:

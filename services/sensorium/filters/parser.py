@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -31,6 +31,7 @@ from sensorium.filters.tree import (
 )
 from sensorium.model.collection import AttributeType
 
+REMEMBERED_CHARS = 512
 GRAMMAR = Path(__file__).with_name("grammar.lark")
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 _NAMES: Mapping[str, str] = {
@@ -93,12 +94,22 @@ def parse_query(text: str, fields: Fields, options: Fields) -> Query:
     _check_text(text)
     if not text.strip():
         return Query(EVERYTHING)
+    tree = _remembered(text) if len(text) <= REMEMBERED_CHARS else _parsed(text)
+    return _Reader(text, fields, options).query(cast("Node", tree.children[0]))
+
+
+@lru_cache(256)
+def _remembered(text: str) -> Node:
+    """Return the tree of a text that callers may well send again: parsing costs as much as a walk through a graph."""
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Node:
     try:
         check_size(text, _lark().lex(text))
-        tree = _lark().parse(text)
+        return _lark().parse(text)
     except UnexpectedInput as error:
         raise _syntax_fault(text, error) from None
-    return _Reader(text, fields, options).query(cast("Node", tree.children[0]))
 
 
 @cache

@@ -1,6 +1,7 @@
 """The fields that filters of a collection may name: what every document has, and the declared attributes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 
 from sensorium.filters.fields import Field, Fields
 from sensorium.filters.inexpressible import Inexpressible
@@ -16,7 +17,8 @@ PREFIX = "attributes."
 TEXTUAL = frozenset({AttributeType.STRING, AttributeType.STRING_LIST})
 
 
-def fields_of(declared: Iterable[AttributeField]) -> Fields:
+@lru_cache(256)
+def fields_of(declared: tuple[AttributeField, ...]) -> Fields:
     """Return the fields of documents that declare these attributes.
 
     An attribute goes by its name, unless that is a field of every document, and always by `attributes.{name}`.

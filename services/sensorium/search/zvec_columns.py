@@ -1,6 +1,6 @@
 """The scalar columns of a zvec collection: what filters need of each document, in names that zvec takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import zvec
@@ -30,7 +30,7 @@ _ORDERED = frozenset({AttributeType.INT, AttributeType.DOUBLE, AttributeType.TIM
 class ZvecColumns:
     """Columns for the fields of every document and the declared attributes, named by their place."""
 
-    def __init__(self, declared: Sequence[AttributeField]) -> None:
+    def __init__(self, declared: tuple[AttributeField, ...]) -> None:
         self._fields = tuple(fields_of(declared))
         self._names = {field.key: f"c{place}" for place, field in enumerate(self._fields)}
         self.filters = ZvecFilters(self._column, lambda field: f"t{self._column(field)}")

@@ -55,7 +55,7 @@ def test_blank_filter_holds_always() -> None:
 
 
 def test_attribute_that_is_called_like_a_field_of_every_document_goes_by_its_long_name() -> None:
-    fields = fields_of([AttributeField("id", AttributeType.INT), AttributeField("and", AttributeType.INT)])
+    fields = fields_of((AttributeField("id", AttributeType.INT), AttributeField("and", AttributeType.INT)))
     assert canonical(parse("attributes.id = 1 AND id = 'x' AND 'and' = 2", fields)) == (
         'attributes.id = 1 AND id = "x" AND "and" = 2'
     )
