@@ -18,6 +18,7 @@ from warm_cli import warm_cli
 NAMES = ("docs/cli.md", "docs/client.md", "docs/datasets.md", "docs/http.md")
 GUIDES = [ROOT / name for name in NAMES]
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CURL = re.compile(r"^curl ", re.MULTILINE)
 INSTALLED = Path(sys.executable).parent
 INTERPRETERS = {"python": [sys.executable, "-c"], "sh": ["bash", "-euo", "pipefail", "-c"]}
 
@@ -73,7 +74,7 @@ def run_examples(page: Path, mesh: MeshProcess, scripts: Path) -> str:
     """Run the examples of a page in order, with the `sensorium` in `scripts`, and return what they print."""
     blocks, shown = BLOCK.findall(page.read_text()), ""
     assert blocks
-    if any("curl " in example for _, example in blocks) and not shutil.which("curl"):
+    if any(CURL.search(example) for _, example in blocks) and not shutil.which("curl"):
         pytest.skip(f"{page.name} calls curl, which is not installed")
     for language, example in blocks:
         script = example.replace("127.0.0.1:50051", mesh.grpc_address).replace("127.0.0.1:8080", mesh.http_address)
