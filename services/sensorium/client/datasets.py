@@ -4,13 +4,13 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, Unpack
 
 from sensorium.client.calling import Caller
 from sensorium.client.paging import each_of
-from sensorium.client.queries import Query, query_parts
+from sensorium.client.queries import Query
+from sensorium.client.searches import FileSearchOptions, file_search_request
 from sensorium.dataset_ports import DatasetPorts, FileBatches
 from sensorium.errors import DeadlineExceeded, NotFound, SensoriumError, Unavailable
 from sensorium.model.connection import (
@@ -47,7 +47,7 @@ from sensorium.model.dataset_file import (
 from sensorium.model.dataset_job import Job, JobFile, JobFileState, JobMode, JobSpec, JobState, Work
 from sensorium.model.dataset_names import ANY_DATASET, ConnectionName, DatasetName, FileName, JobName, VersionName
 from sensorium.model.file_batch import FileChange, FileField, FileOutcome, FileSpec
-from sensorium.model.file_search import FileSearchRequest, FileSearchResponse, NearDuplicateGroup
+from sensorium.model.file_search import FileSearchResponse, NearDuplicateGroup
 from sensorium.model.names import check_id
 from sensorium.model.search import FacetRequest, Page, SearchPlan, TagFilter
 from sensorium.model.version_difference import FileDifference
@@ -362,86 +362,33 @@ class AsyncDatasets:
         return await self._call(lambda: self._reach().files.statistics(name, chosen, facets))
 
     async def search(
-        self,
-        dataset: str,
-        query: Query = (),
-        version: int = 0,
-        *,
-        filter: str = "",
-        tags: TagFilter = NO_TAGS,
-        top_k: int = 0,
-        min_score: float | None = None,
-        facets: Sequence[str] = (),
-        page_size: int = 0,
-        page_token: str = "",
+        self, dataset: str, query: Query = (), version: int = 0, **options: Unpack[FileSearchOptions]
     ) -> FileSearchResponse:
-        """Return the files nearest to a query that satisfy a filter and a condition on tags: one page of them.
+        """Return one page of the files nearest to a query that satisfy what the options ask of them.
 
         Without a query, those that match, by URI. The filter may hold options, as in `Content:"two cars" AND TopK = 5`.
-
-        Args:
-            dataset: The dataset.
-            query: What to look for.
-            version: The number of the version; 0 means the latest.
-            filter: What files must satisfy.
-            tags: The tags that they must have.
-            top_k: The most hits of all pages, 10,000 at most; 0 means 10, or `page_size` where that is more, or of a
-                list all that match.
-            min_score: The least score of a hit; None means no limit.
-            facets: Fields to count by, over all that match.
-            page_size: The most hits of this page, 1,000 at most; 0 means all `top_k`, or 10 of a list.
-            page_token: `next_page_token` of the page before; the rest must be the same.
         """
-        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
-        wanted = replace(
-            request,
-            top_k=top_k,
-            score_threshold=min_score,
-            facets=tuple(FacetRequest(field) for field in facets),
-            page_size=page_size,
-            page_token=page_token,
-        )
+        wanted = file_search_request(await self._version(dataset, version), query, options)
         return await self._call(lambda: self._reach().searches.search(wanted))
 
     async def search_pages(
-        self,
-        dataset: str,
-        query: Query = (),
-        version: int = 0,
-        *,
-        filter: str = "",
-        tags: TagFilter = NO_TAGS,
-        top_k: int = 0,
-        min_score: float | None = None,
-        facets: Sequence[str] = (),
-        page_size: int = 0,
-        page_token: str = "",
+        self, dataset: str, query: Query = (), version: int = 0, **options: Unpack[FileSearchOptions]
     ) -> AsyncIterator[FileSearchResponse]:
         """Yield what `search` returns, page after page, from the one that `page_token` names."""
         number = (await self._version(dataset, version)).number  # The latest may be another meanwhile.
         while True:
-            found = await self.search(
-                dataset,
-                query,
-                number,
-                filter=filter,
-                tags=tags,
-                top_k=top_k,
-                min_score=min_score,
-                facets=facets,
-                page_size=page_size,
-                page_token=page_token,
-            )
+            found = await self.search(dataset, query, number, **options)
             yield found
-            page_token = found.next_page_token
-            if not page_token:
+            if not found.next_page_token:
                 return
+            options["page_token"] = found.next_page_token
 
     async def explain(
         self, dataset: str, query: Query = (), version: int = 0, *, filter: str = "", tags: TagFilter = NO_TAGS
     ) -> SearchPlan:
         """Return how a search would run, without running it."""
-        request = await self._search(dataset, query, version, FileSelection((), filter, tags))
+        options: FileSearchOptions = {"filter": filter, "tags": tags}
+        request = file_search_request(await self._version(dataset, version), query, options)
         return await self._call(lambda: self._reach().searches.explain(request))
 
     async def near_duplicates(
@@ -613,9 +560,6 @@ class AsyncDatasets:
         if "/" in connection:
             return ConnectionName.parse(connection, "connection")
         return ConnectionName(self._workspace, check_id(connection, "connection"))
-
-    async def _search(self, dataset: str, query: Query, version: int, selection: FileSelection) -> FileSearchRequest:
-        return FileSearchRequest(await self._version(dataset, version), query_parts(query), selection)
 
     async def _version(self, dataset: str, version: int) -> VersionName:
         return VersionName(self._name(dataset), version) if version else (await self.get(dataset)).latest.name

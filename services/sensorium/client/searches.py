@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from sensorium.client.queries import Query, query_parts
+from sensorium.model.dataset_file import FileSelection
+from sensorium.model.dataset_names import VersionName
 from sensorium.model.document import DocumentView
+from sensorium.model.file_search import FileSearchRequest
 from sensorium.model.names import CollectionName
 from sensorium.model.search import FacetRequest, GroupBy, SearchRequest, TagFilter
 
@@ -35,6 +38,43 @@ class SearchOptions(TypedDict, total=False):
     group_size: int
     instruction: str
     with_vectors: bool
+
+
+class FileSearchOptions(TypedDict, total=False):
+    """The options of a search in a version; each may be left out.
+
+    Attributes:
+        filter: What files must satisfy.
+        tags: The tags that they must have.
+        top_k: The most hits of all pages, 10,000 at most; 0 means 10, or `page_size` where that is more, or of a list
+            all that match.
+        min_score: The least score of a hit; None means no limit.
+        facets: Fields to count by, over all that match.
+        page_size: The most hits of a page, 1,000 at most; 0 means all `top_k`, or 10 of a list.
+        page_token: `next_page_token` of the page before; the rest must be the same.
+    """
+
+    filter: str
+    tags: TagFilter
+    top_k: int
+    min_score: float | None
+    facets: Sequence[str]
+    page_size: int
+    page_token: str
+
+
+def file_search_request(version: VersionName, query: Query, options: FileSearchOptions) -> FileSearchRequest:
+    """Return the request for a page."""
+    return FileSearchRequest(
+        version,
+        query_parts(query),
+        FileSelection((), options.get("filter", ""), options.get("tags", TagFilter())),
+        options.get("top_k", 0),
+        options.get("min_score"),
+        options.get("page_size", 0),
+        options.get("page_token", ""),
+        tuple(FacetRequest(field) for field in options.get("facets", ())),
+    )
 
 
 def search_request(collection: CollectionName, query: Query, options: SearchOptions) -> SearchRequest:

@@ -13,6 +13,7 @@ from sensorium.model.connection import ConnectionKind, ConnectionSpec
 from sensorium.model.count_check import check_count
 from sensorium.model.dataset import DatasetSpec, Edition, VersionSpec
 from sensorium.model.dataset_names import ConnectionName
+from sensorium.model.document import INT64, AttributeValue
 from sensorium.model.text_check import check_text
 from sensorium.settings import DatasetSettings
 
@@ -107,6 +108,16 @@ def check_annotations(texts: Mapping[str, str], limits: DatasetSettings, field: 
     size = len(json.dumps(dict(texts), ensure_ascii=False).encode())
     if size > limits.max_annotations_bytes:
         raise invalid(field, f"it has {size} bytes as JSON, the limit is {limits.max_annotations_bytes}")
+
+
+def check_attribute(value: AttributeValue | list[str] | None, field: str) -> None:
+    """Refuse a whole number beyond 64 bits, and a list with a text that cannot be kept."""
+    match value:
+        case int() if value not in INT64:
+            raise invalid(field, "it does not fit 64 bits")
+        case tuple() | list():
+            for text in value:
+                check_text(text, field)
 
 
 def check_length(text: str, most: int, field: str) -> None:

@@ -54,13 +54,13 @@ def check(requests: Sequence[FacetRequest]) -> tuple[str, ...]:
             field="facets",
             metadata={"limit": str(MOST), "actual": str(len(requests))},
         )
-    known = (*SCALARS, *TAG_FIELDS, f"{META}…")
+    known = (*SCALARS, *TAG_FIELDS)
     fields = []
     for place, request in enumerate(requests):
         field = ALIASES.get(request.field.lower(), request.field)
-        if field not in known[:-1] and (not field.startswith(META) or field == META):
+        if field not in known and not (field.startswith(META) and field != META):
             path = f"facets[{place}].field"
-            raise InvalidArgument(f"{path}: {request.field!r} is none of {', '.join(known)}", field=path)
+            raise InvalidArgument(f"{path}: {request.field!r} is none of {', '.join(known)}, {META}…", field=path)
         if request.limit < 0:
             path = f"facets[{place}].limit"
             raise InvalidArgument(f"{path}: {request.limit} is negative", field=path)

@@ -5,20 +5,18 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from sensorium.dataset.checks import check_annotations, check_length, invalid
+from sensorium.dataset.checks import check_annotations, check_attribute, check_length, invalid
 from sensorium.dataset.storages.file_store import FileStore
 from sensorium.errors import InvalidArgument, Reason
 from sensorium.model.count_check import check_count
 from sensorium.model.document import AttributeValue
 from sensorium.model.file_batch import FileField, FileSpec
-from sensorium.model.text_check import check_text
 from sensorium.settings import DatasetSettings
 
 _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}")
 _NUMBERS = (FileField.SIZE, FileField.WIDTH, FileField.HEIGHT, FileField.DURATION)
 _LARGEST = {FileField.WIDTH: (1 << 31) - 1, FileField.HEIGHT: (1 << 31) - 1}
 _MOST_TEXTS = 256
-_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def check_spec(spec: FileSpec, fields: tuple[FileField, ...], limits: DatasetSettings, where: str) -> None:
@@ -67,19 +65,15 @@ def path_in(storage: FileStore, uri: str, limits: DatasetSettings, field: str) -
 
 def _check_attributes(attributes: Mapping[str, AttributeValue], limits: DatasetSettings, field: str) -> None:
     for name, value in attributes.items():
+        where = f"{field}[{name!r}]"
         match value:
-            case ():
-                continue
-            case tuple():
-                check_count(f"{field}[{name!r}]", len(value), _MOST_TEXTS)
-                for text in value:
-                    check_text(text, f"{field}[{name!r}]")
-            case int() if value not in _INT64:
-                raise invalid(f"{field}[{name!r}]", "it does not fit 64 bits")
-            case str() | int():
-                continue
+            case tuple() if value:
+                check_count(where, len(value), _MOST_TEXTS)
+            case tuple() | str() | int():
+                pass
             case float() if math.isfinite(value):
-                continue
+                pass
             case _:
-                raise invalid(f"{field}[{name!r}]", "it is no text, finite number, truth or list of texts")
+                raise invalid(where, "it is no text, finite number, truth or list of texts")
+        check_attribute(value, where)
     check_annotations({name: str(value) for name, value in attributes.items()}, limits, field)

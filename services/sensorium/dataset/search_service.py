@@ -19,6 +19,7 @@ from sensorium.dataset.near_page import Meant, Place
 from sensorium.dataset.near_twins import near_twins
 from sensorium.dataset.projector import OUTBOX, SENT
 from sensorium.dataset.query_media import names_objects, with_objects
+from sensorium.dataset.search_places import hits_mark, hits_place, twins_place
 from sensorium.dataset.search_reading import Wanted, read_search
 from sensorium.dataset.selecting import Chosen, filter_of
 from sensorium.dataset.tables import files as table
@@ -99,7 +100,7 @@ class FileSearchService:
         started = time.monotonic()
         wanted = read_search(request, self._limits.max_page_size)
         file_facets.check(request.facets)
-        place = _place(request)
+        place = hits_place(request)
 
         def count(sql: Connection) -> FileStatistics:
             row = versions.row_of(sql, request.version)
@@ -107,7 +108,7 @@ class FileSearchService:
 
         counted = await self._store.read(count)
         found = await (self._nearest if wanted.query else self._listed)(request.version, wanted, place)
-        token = list_pages.encode([_mark(request), *found.behind.written()]) if found.behind else ""
+        token = list_pages.encode([hits_mark(request), *found.behind.written()]) if found.behind else ""
         timings = replace(found.timings, total_ms=(time.monotonic() - started) * 1000)
         return FileSearchResponse(
             found.hits, counted.facets, token, found.usage, timings, counted.file_count, wanted.thumbnail_mode
@@ -152,7 +153,7 @@ class FileSearchService:
         if not 0 <= least_score <= 1:
             raise InvalidArgument(f"least_score: {least_score} is not between 0 and 1", field="least_score")
         mark = list_pages.request_mark("near duplicates", version, selection, least_score)
-        after = _twins_place(page_token, mark)
+        after = twins_place(page_token, mark)
         chosen = Chosen(selection, filter_of(selection))
         row = await self._store.read(lambda sql: versions.row_of(sql, version))
         collection = _collection(row, version)
@@ -289,27 +290,3 @@ def _collection(row: Row[Any], version: VersionName) -> CollectionName:
             metadata={"resource": str(version)},
         )
     return CollectionName.parse(row.collection)
-
-
-def _mark(request: FileSearchRequest) -> str:
-    return list_pages.request_mark("search files", replace(request, page_size=0, page_token=""))
-
-
-def _place(request: FileSearchRequest) -> Place:
-    if not request.page_token:
-        return Place("", 0)
-    match list_pages.decode(request.page_token, _mark(request)):
-        case [str(inner), int(rank)] if rank > 0:
-            return Place(inner, rank)
-        case _:
-            raise list_pages.invalid()
-
-
-def _twins_place(token: str, mark: str) -> tuple[int, str]:
-    if not token:
-        return -(2**62), ""
-    match list_pages.decode(token, mark):
-        case [int(size), str(first)]:
-            return size, first
-        case _:
-            raise list_pages.invalid()

@@ -18,8 +18,8 @@ from sensorium.context import CallContext
 from sensorium.embed.batch import Batch, take_batch
 from sensorium.embed.lane import Lane
 from sensorium.embed.throughput import Throughput
-from sensorium.embed.work import Payload, Row, Work
-from sensorium.errors import DeadlineExceeded, Internal, Reason, ResourceExhausted, SensoriumError, Unavailable
+from sensorium.embed.work import Payload, Row, Work, shutting_down
+from sensorium.errors import DeadlineExceeded, Internal, ResourceExhausted, SensoriumError
 from sensorium.model.embedding import Priority
 
 _BULK_EVERY = 8
@@ -111,7 +111,7 @@ class Batcher(Generic[Payload]):
         gone = [work for lane in self._lanes.values() for work in lane.works()]
         gone += [item.work for batch in self._running.values() for item in batch.items]
         for work in gone:
-            work.fail(_shutting_down())
+            work.fail(shutting_down())
         tasks = list(self._running)
         for task in tasks:
             task.cancel()
@@ -146,7 +146,7 @@ class Batcher(Generic[Payload]):
 
     def _admit(self, payloads: Sequence[Payload], priority: Priority, done: asyncio.Future[None]) -> Work[Payload]:
         if self._closed:
-            raise _shutting_down()
+            raise shutting_down()
         work: Work[Payload] = Work(context.current() or CallContext(), self._clock(), done)
         for payload in payloads:
             work.add(payload, self._limits.padded(self._length(payload)))
@@ -254,7 +254,3 @@ class Batcher(Generic[Payload]):
         except Exception:
             _log.exception("batch_failed", items=len(batch.items), length=batch.length)
             return [Internal("the model could not be run")] * len(batch.items)
-
-
-def _shutting_down() -> Unavailable:
-    return Unavailable("the embed service is shutting down", reason=Reason.SHUTTING_DOWN, retry_after=1.0)

@@ -1,4 +1,4 @@
-"""Decodes images and sounds in threads, several small files at a visit, as waking a thread is costly."""
+"""Decodes images and sounds in threads, several small files in one chunk, as waking a thread is costly."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from sensorium.embed.work import shutting_down
 from sensorium.media.decoded import Decoded, Decoder
 
 # More than this would make the files of a call wait for each other while another thread has nothing to do.
-_VISIT_FILES = 8
-_VISIT_BYTES = 512 << 10
+_CHUNK_FILES = 8
+_CHUNK_BYTES = 512 << 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,15 +40,17 @@ class _File:
 
 
 class Decoders:
-    """Threads that decode; what asks in one turn of the loop shares visits to them."""
+    """Threads that decode; the files that come in one turn of the loop share chunks."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decoder")
         self._arrived: list[_File] = []
+        self._closed = False
 
     def close(self) -> None:
         """End the threads; what has not begun is cancelled."""
+        self._closed = True
         for file in self._arrived:
             file.decoded.cancel()
         self._arrived.clear()
@@ -58,7 +61,10 @@ class Decoders:
 
         Raises:
             InvalidArgument: The decoder's.
+            Unavailable: The threads have ended.
         """
+        if self._closed:
+            raise shutting_down()
         loop = asyncio.get_running_loop()
         if not self._arrived:
             loop.call_soon(self._leave, loop)
@@ -68,22 +74,22 @@ class Decoders:
 
     def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
         arrived, self._arrived = self._arrived, []
-        most = min(_VISIT_FILES, max(1, len(arrived) // self._threads))
-        for visit in _visits(arrived, most):
-            loop.run_in_executor(self._pool, _outcomes, visit).add_done_callback(partial(_settle, visit))
+        most = min(_CHUNK_FILES, max(1, len(arrived) // self._threads))
+        for chunk in _chunks(arrived, most):
+            loop.run_in_executor(self._pool, _outcomes, chunk).add_done_callback(partial(_settle, chunk))
 
 
-def _visits(files: Sequence[_File], most: int) -> Iterator[list[_File]]:
-    visit: list[_File] = []
+def _chunks(files: Sequence[_File], most: int) -> Iterator[list[_File]]:
+    chunk: list[_File] = []
     size = 0
     for file in files:
-        if visit and (len(visit) == most or size + len(file.encoded) > _VISIT_BYTES):
-            yield visit
-            visit, size = [], 0
-        visit.append(file)
+        if chunk and (len(chunk) == most or size + len(file.encoded) > _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(file)
         size += len(file.encoded)
-    if visit:
-        yield visit
+    if chunk:
+        yield chunk
 
 
 def _outcomes(files: Sequence[_File]) -> list[Decoded | Exception | None]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sensorium import context
 from sensorium.context import CallContext, Stage
-from sensorium.errors import SensoriumError
+from sensorium.errors import Reason, SensoriumError, Unavailable
 
 Row = NDArray[np.float32]  # the vector of one part, shape [dimension]
 Payload = TypeVar("Payload")  # what the model reads of one part: token ids, pixels, a waveform
@@ -83,3 +83,8 @@ class Work(Generic[Payload]):
         started = self.started or now
         context.record(Stage.QUEUE, started - self.arrived)
         context.record(Stage.INFERENCE, now - started)
+
+
+def shutting_down() -> Unavailable:
+    """Return the error of what comes too late."""
+    return Unavailable("the embed service is shutting down", reason=Reason.SHUTTING_DOWN, retry_after=1.0)

@@ -10,10 +10,10 @@ from sensorium.filters.fault import fault
 from sensorium.filters.fields import Field
 from sensorium.filters.tree import Scalar
 from sensorium.model.collection import AttributeType
+from sensorium.model.document import INT64
 
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"', "'": "'"}
-_INT64 = range(-(1 << 63), 1 << 63)
 _WHOLE = re.compile(r"[+-]?[0-9]+")
 _SHOWN = 40
 
@@ -92,7 +92,7 @@ class Literals:
         if token.type != "NUMBER" or not _WHOLE.fullmatch(token) or len(token.lstrip("+-0")) > 20:
             raise self._mismatch(field, token, expected)
         number = int(token)
-        if number not in _INT64:
+        if number not in INT64:
             raise self._mismatch(field, token, expected)
         return number
 

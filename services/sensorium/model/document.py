@@ -8,6 +8,8 @@ from sensorium.model.content import Content
 from sensorium.model.embedding import Embedding
 
 AttributeValue = str | int | float | bool | datetime | tuple[str, ...]
+# The whole numbers that can be kept and compared.
+INT64 = range(-(1 << 63), 1 << 63)
 
 
 @dataclass(frozen=True, slots=True)

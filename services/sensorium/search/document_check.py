@@ -8,7 +8,7 @@ from datetime import datetime
 from sensorium.errors import FailedPrecondition, InvalidArgument, Reason, Unimplemented
 from sensorium.model.collection import AttributeType, Collection
 from sensorium.model.content import Content
-from sensorium.model.document import AttributeValue, Document, DocumentMask
+from sensorium.model.document import INT64, AttributeValue, Document, DocumentMask
 from sensorium.model.embedding import Embedding
 from sensorium.model.names import check_document_id
 from sensorium.model.text_check import check_text
@@ -20,7 +20,6 @@ from sensorium.search.vector_check import checked_components
 from sensorium.settings import SearchSettings
 
 MAX_ATTRIBUTE_NAME_CHARS = 128
-INT64 = range(-(1 << 63), 1 << 63)
 
 
 def content_not_embedded(field: str) -> FailedPrecondition:

@@ -1,4 +1,4 @@
-"""Threads that decode several files at a visit."""
+"""Threads that decode several files in one chunk."""
 
 import asyncio
 import threading
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sensorium.embed.decoders import Decoders
+from sensorium.errors import Unavailable
 from sensorium.media.decoded import Decoded
 from sensorium.media.faults import undecodable
 
@@ -55,7 +56,7 @@ async def test_each_file_gets_what_became_of_it(decoders: Decoders, recorder: Re
             assert outcome.tensor.tobytes() == file
 
 
-async def test_a_file_that_takes_long_delays_those_of_its_visit_alone(decoders: Decoders, recorder: Recorder) -> None:
+async def test_a_file_that_takes_long_delays_those_of_its_chunk_alone(decoders: Decoders, recorder: Recorder) -> None:
     slow = asyncio.create_task(decoders.decode(recorder, b"wait"))
     await asyncio.sleep(0)
     await asyncio.gather(*(decoders.decode(recorder, b"%d" % number) for number in range(20)))
@@ -79,7 +80,7 @@ async def test_what_nobody_waits_for_any_more_is_not_decoded(recorder: Recorder)
     assert set(recorder.threads) == {b"wait", b"after"}
 
 
-async def test_large_files_are_shared_out_one_to_a_visit(recorder: Recorder) -> None:
+async def test_large_files_are_shared_out_one_to_a_chunk(recorder: Recorder) -> None:
     decoders = Decoders(1)
     large = [bytes([number]) * (600 << 10) for number in range(3)]
     slow = asyncio.create_task(decoders.decode(recorder, b"wait"))
@@ -104,3 +105,5 @@ async def test_closing_cancels_what_waits(recorder: Recorder) -> None:
     await slow
     with pytest.raises(asyncio.CancelledError):
         await waiting
+    with pytest.raises(Unavailable):
+        await decoders.decode(recorder, b"too late")

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sensorium.dataset.checks import check_annotations, check_length, invalid
+from sensorium.dataset.checks import check_annotations, check_attribute, check_length, invalid
 from sensorium.dataset.exports.bringing import Brought
 from sensorium.dataset.exports.manifest import Manifest
 from sensorium.dataset.exports.record import ExportedFile, ExportedTag
 from sensorium.dataset.file_fields import tokens_of
 from sensorium.model.dataset_names import file_id_of
 from sensorium.model.names import TagDefinitionName, check_id
-from sensorium.model.text_check import check_text
 from sensorium.settings import DatasetSettings
 from sensorium.storage.moments import to_micros
 
 MOST_TAGS = 4096
-_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def brought_of(record: ExportedFile, found: Manifest, limits: DatasetSettings) -> Brought:
@@ -59,10 +57,7 @@ def _check(record: ExportedFile, limits: DatasetSettings) -> None:
     check_length(record.comment, limits.max_description_chars, "comment")
     check_annotations({name: str(value) for name, value in record.attributes.items()}, limits, "attributes")
     for name, value in record.attributes.items():
-        if isinstance(value, int) and value not in _INT64:
-            raise invalid(f"attributes[{name!r}]", "it does not fit 64 bits")
-        for text in value if isinstance(value, list) else ():
-            check_text(text, f"attributes[{name!r}]")
+        check_attribute(value, f"attributes[{name!r}]")
     if len(record.user_tags) + len(record.deleted_tags) + len(record.algorithm_tags) > MOST_TAGS:
         raise invalid("tags", f"there are more than {MOST_TAGS}")
     for tag in (*record.user_tags, *record.deleted_tags, *(each.tag for each in record.algorithm_tags)):

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from sensorium.dataset.documents import attributes_of
 from sensorium.dataset.jobs import job_rows
+from sensorium.dataset.jobs.version_files import behind
 from sensorium.dataset.tables import files, versions
 from sensorium.errors import FailedPrecondition, Reason
 from sensorium.model.dataset_file import FileStatus
@@ -61,7 +62,7 @@ class DocumentCheck:
         """Yield the indexed files, some at a time. Raises NotFound when there is no such collection."""
         after = 0
         while True:
-            wanted = select(files).where(indexed(version), files.c.key > after).order_by(files.c.key).limit(BATCH)
+            wanted = behind(indexed(version), after, BATCH)
             rows = await self._store.read(lambda sql, wanted=wanted: list(sql.execute(wanted).all()))  # type: ignore[misc]
             if not rows:
                 return

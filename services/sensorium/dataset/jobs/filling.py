@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from sensorium.dataset import versions
 from sensorium.dataset.exports import part_rows
@@ -15,9 +15,8 @@ from sensorium.dataset.exports.bringing import Brought, bring
 from sensorium.dataset.exports.manifest import Part
 from sensorium.dataset.jobs import job_rows, ledger
 from sensorium.dataset.jobs.job_lease import fenced
-from sensorium.dataset.jobs.version_files import count_files
+from sensorium.dataset.jobs.version_files import behind, count_files
 from sensorium.dataset.selecting import filter_of, selected
-from sensorium.dataset.tables import files as table
 from sensorium.dataset.tables import taggings
 from sensorium.dataset.tables import versions as version_table
 from sensorium.errors import InvalidArgument, Reason
@@ -62,7 +61,7 @@ class LogicalExport:
         number, after = await self._store.read(lambda sql: part_rows.place(sql, job.key))
         while True:
             await checkpoint()
-            wanted = select(table).where(and_(chosen, table.c.key > after)).order_by(table.c.key).limit(BATCH)
+            wanted = behind(chosen, after, BATCH)
             rows = await self._store.read(lambda sql, wanted=wanted: sql.execute(wanted).all())  # type: ignore[misc]
             if not rows:
                 return

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from sensorium.dataset.checks import check_workspace
 from sensorium.dataset.connection_service import ConnectionService
@@ -53,6 +53,11 @@ def opener(store: Store, connections: ConnectionService) -> OpenVersion:
 def count_files(sql: Connection, chosen: ColumnElement[bool]) -> int:
     """Return how many files satisfy a condition."""
     return int(sql.execute(select(func.count()).select_from(files).where(chosen)).scalar_one())
+
+
+def behind(chosen: ColumnElement[bool], key: int, limit: int) -> Select[Any]:
+    """Select some of the files that satisfy a condition, by key, behind the one with `key`."""
+    return select(files).where(chosen, files.c.key > key).order_by(files.c.key).limit(limit)
 
 
 async def contents_of(storage: FileStore, rows: Sequence[Row[Any]]) -> list[Content | SensoriumError]:

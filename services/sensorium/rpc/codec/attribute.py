@@ -8,10 +8,8 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from sensorium.errors import InvalidArgument
-from sensorium.model.document import AttributeValue
+from sensorium.model.document import INT64, AttributeValue
 from sensorium.v1 import types_pb2
-
-_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def attribute_from_proto(value: types_pb2.AttributeValue, field: str) -> AttributeValue:
@@ -61,7 +59,7 @@ def _strings(value: types_pb2.StringList, _field: str) -> tuple[str, ...]:
 
 
 def _write_int(value: int, field: str) -> types_pb2.AttributeValue:
-    if value not in _INT64:
+    if value not in INT64:
         raise InvalidArgument(f"{field}: {value} does not fit 64 bits", field=field)
     return types_pb2.AttributeValue(int_value=value)
 

@@ -1,6 +1,6 @@
 """Says what an export would write, or bring into a version of a logical dataset."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from sensorium.dataset import versions
 from sensorium.dataset.connection_service import ConnectionService
@@ -10,9 +10,8 @@ from sensorium.dataset.jobs.export_work import Exporting
 from sensorium.dataset.jobs.exporting import check_free
 from sensorium.dataset.jobs.filling import LogicalExport, brought_of_rows
 from sensorium.dataset.jobs.plans.foreseen import Foreseen
-from sensorium.dataset.jobs.version_files import count_files
+from sensorium.dataset.jobs.version_files import behind, count_files
 from sensorium.dataset.selecting import filter_of, selected
-from sensorium.dataset.tables import files
 from sensorium.model.dataset_export import ExportWork, LogicalTarget, StorageTarget
 from sensorium.model.dataset_job import JobPlan
 from sensorium.model.dataset_names import VersionName
@@ -60,9 +59,7 @@ class ExportPlan:
         plan, after = JobPlan(), 0
 
         def read(sql: Connection) -> tuple[JobPlan, int]:
-            rows = sql.execute(
-                select(files).where(chosen, files.c.key > after).order_by(files.c.key).limit(BATCH)
-            ).all()  # fmt: skip
+            rows = sql.execute(behind(chosen, after, BATCH)).all()
             into = versions.row_of(sql, VersionName(target.dataset, target.version))
             brought = brought_of_rows(sql, job.version, work, rows)
             return difference(sql, into.key, brought, target.mode), rows[-1].key if rows else 0

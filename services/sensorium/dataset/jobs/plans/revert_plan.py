@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from sensorium.dataset import tags
 from sensorium.dataset.jobs.engine import Planned
 from sensorium.dataset.jobs.plans.foreseen import Foreseen
 from sensorium.dataset.jobs.reverting import Reverting
-from sensorium.dataset.tables import files
+from sensorium.dataset.jobs.version_files import behind
 from sensorium.model.dataset_job import JobPlan, RevertTagsWork
 from sensorium.storage.store import Store
 
@@ -35,7 +35,7 @@ class RevertPlan:
         reverted, chosen = work.job.id, await self._reverting.chosen(job)
         plan, after = JobPlan(), 0
         while True:
-            wanted = select(files).where(chosen, files.c.key > after).order_by(files.c.key).limit(BATCH)
+            wanted = behind(chosen, after, BATCH)
 
             def read(sql: Connection, wanted: Any = wanted) -> tuple[list[Row[Any]], JobPlan]:
                 rows = list(sql.execute(wanted).all())

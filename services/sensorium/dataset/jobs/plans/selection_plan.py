@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from sensorium.dataset.jobs.engine import FileWork, Planned
 from sensorium.dataset.jobs.plans.foreseen import Foreseen
+from sensorium.dataset.jobs.version_files import count_files
 from sensorium.dataset.selecting import filter_of, selected
 from sensorium.dataset.tables import files
 from sensorium.model.dataset_job import IndexWork, JobPlan, TagWork
@@ -45,8 +46,8 @@ class SelectionPlan:
 
         def count(sql: Connection) -> JobPlan:
             taken, changed = sql.execute(select(func.count(), again).select_from(files).where(chosen)).one()
-            there = sql.execute(select(func.count()).select_from(files).where(every)).scalar_one()
-            return JobPlan(added_count=taken - changed, changed_count=changed, unchanged_count=there - taken)
+            unchanged = count_files(sql, every) - taken
+            return JobPlan(added_count=taken - changed, changed_count=changed, unchanged_count=unchanged)
 
         plan = await self._store.read(count)
         return Foreseen(plan.added_count + plan.changed_count, 0, plan)
