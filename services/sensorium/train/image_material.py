@@ -34,6 +34,7 @@ class ImageMaterial:
     """What the image tower learns from, and what it is judged by.
 
     Attributes:
+        validation: At the size that the tower is served at.
         classes: float32 [prompts, classes, dimension]: the names' vectors in each prompt.
         negatives: int64 [captions of train_photos, some]: for each the likest captions of other photos.
     """
@@ -59,7 +60,7 @@ def read_image_material(configuration: TrainingConfiguration, folder: Path, text
     train_photos = _captioned(read_photos(photos, "train"), text)
     return ImageMaterial(
         train=train,
-        validation=read_packs([folder / path for path in run.validation]),
+        validation=read_packs([folder / path for path in run.validation]).scaled(run.size),
         classes=class_vectors(train.names, configuration.text.prompts, text),
         train_photos=train_photos,
         validation_photos=_captioned(read_photos(photos, "val"), text),

@@ -4,9 +4,10 @@ import io
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,12 @@ class LabelledImages:
     def __len__(self) -> int:
         """Return how many images there are."""
         return len(self.labels)
+
+    def scaled(self, side: int) -> Self:
+        """Return the images at another side, scaled as a model that is served scales them."""
+        if self.pixels.shape[-1] == side:
+            return self
+        return replace(self, pixels=np.stack([_scaled(image, side) for image in self.pixels]))
 
 
 def read_packs(paths: Sequence[Path]) -> LabelledImages:
@@ -96,6 +103,11 @@ def _decoded(fields: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.uint8
         for header, start, end in zip(fields["hid"], scans[:-1], scans[1:], strict=True)
     ]
     return np.stack(images)
+
+
+def _scaled(pixels: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    image = Image.fromarray(pixels.transpose(1, 2, 0))
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
 
 
 def _pixels(jpeg: bytes) -> npt.NDArray[np.uint8]:

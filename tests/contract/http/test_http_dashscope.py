@@ -100,7 +100,10 @@ async def test_contents_are_fused_when_asked_for(served: Front) -> None:
 
 
 async def test_the_asynchronous_class_embeds(served: Front) -> None:
-    answer = await AioMultiModalEmbedding.call(model="omni", input=[{"text": "one"}], workspace="ws_Acme")
+    async with aiohttp.ClientSession() as session:  # the SDK leaves one of its own open
+        answer = await AioMultiModalEmbedding.call(
+            model="omni", input=[{"text": "one"}], workspace="ws_Acme", session=session
+        )
     assert answer.status_code == 200
     assert served.embedder.requests[0].workspace == "ws_acme"
 

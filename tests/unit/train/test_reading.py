@@ -1,15 +1,18 @@
 """Training data is read as it is described, and what is wrong with it is said by file and place."""
 
 import contextlib
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from training_samples import NAMES, RATE, write_clips, write_pack, write_photos
 
 from sensorium.errors import FailedPrecondition, NotFound
+from sensorium.media.image import ImageDecoder
 from sensorium.train.clips import read_clips
 from sensorium.train.configuration import AudioRun, Optimizer
 from sensorium.train.image_pack import read_packs, usual_name
@@ -40,6 +43,18 @@ def test_packs_are_joined_in_order(tmp_path: Path) -> None:
     red, _, blue = images.pixels[0].mean(axis=(1, 2))
     assert red > 200
     assert blue < 100
+
+
+@pytest.mark.parametrize("side", [64, 96])
+def test_images_are_scaled_as_they_will_be_when_the_tower_is_served(tmp_path: Path, side: int) -> None:
+    write_pack(tmp_path / "a.npz", 3)
+    images = read_packs([tmp_path / "a.npz"])
+    scaled, decoder = images.scaled(side), ImageDecoder(side, fit="squash")
+    for own, other in zip(images.pixels, scaled.pixels, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(own.transpose(1, 2, 0)).save(file, "PNG")
+        assert np.array_equal(decoder.decode(file.getvalue()).tensor, other)
+    assert scaled.labels is images.labels
 
 
 def test_the_first_of_several_names_is_the_usual_one() -> None:
