@@ -413,7 +413,7 @@ def _supervisor(settings: TritonSettings, cards: list[ModelCard]) -> Supervisor:
 async def _follow_triton(supervisor: Supervisor, default: ModelCard, readiness: Readiness, check: str) -> None:
     """Let `check` pass while every tower of the default model is ready; others are reported by ListModels."""
     readiness.expect(check)
-    towers = [tower.model for tower in default.towers.by_modality().values()]
+    towers = [tower.model for tower in default.towers.all()]
     async for state in supervisor.changes():
         missing = next((tower for tower in towers if not state.ready(tower)), "")
         detail = state.models[missing].error if missing in state.models else state.error

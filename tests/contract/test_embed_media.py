@@ -10,20 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bucket_samples import bucket, s3_client
+from embed_server import WAYS, reached
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from media_samples import clip, encoded, hum, picture
-from prometheus_client import CollectorRegistry
 from tower_fakes import DIMENSION, IMAGES, RATE, SOUNDS, THREE, TowersInMemory, vector_of
 
 from sensorium import context
 from sensorium.context import CallContext
 from sensorium.embed.batcher import BatchLimits
-from sensorium.embed.client import REPEATABLE, EmbedClient
 from sensorium.embed.fusion import fused
-from sensorium.embed.parts import PartVector
+from sensorium.embed.parts import EmbeddedPart
 from sensorium.embed.service import EmbedLimits, EmbedService
-from sensorium.embed.servicer import EmbedServicer
+from sensorium.embed.work import Outputs
 from sensorium.errors import (
     DeadlineExceeded,
     InvalidArgument,
@@ -36,12 +35,7 @@ from sensorium.model.content import Content, Media, Modality, Part
 from sensorium.model.embedding import Embedding, EmbedOptions, EmbedRequest, EmbedRole, Fusion, OutputKind, Truncation
 from sensorium.model.vector import DType
 from sensorium.ports import Embedder
-from sensorium.rpc.channel import open_channel
-from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import embed_service
-from sensorium.rpc.server import RpcServer
-from sensorium.settings import GrpcSettings, InputSettings, ObjectStoreSettings
-from sensorium.telemetry.metrics import CallMetrics
+from sensorium.settings import InputSettings, ObjectStoreSettings
 
 PHOTO, SOUND = encoded(picture()), clip(hum(0.2, RATE), RATE)
 LONG_SOUND = clip(hum(1.0, RATE), RATE)
@@ -82,18 +76,10 @@ async def service(towers: TowersInMemory, tmp_path: Path, away: str) -> AsyncIte
         yield service
 
 
-@pytest.fixture(params=["local", "remote"])
+@pytest.fixture(params=WAYS)
 async def embedder(request: pytest.FixtureRequest, service: EmbedService) -> AsyncIterator[Embedder]:
-    if request.param == "local":
-        yield service
-        return
-    registration = embed_service(EmbedServicer(service, max_items=2048), ())
-    metrics = CallMetrics(CollectorRegistry())
-    async with (
-        RpcServer(GrpcSettings(port=0, drain_seconds=1), [registration], Readiness(), metrics) as server,
-        open_channel(server.address, repeatable=REPEATABLE) as channel,
-    ):
-        yield EmbedClient(channel)
+    async with reached(service, request.param) as embedder:
+        yield embedder
 
 
 def call(*contents: Content | Part, **options: object) -> EmbedRequest:
@@ -137,7 +123,7 @@ async def test_parts_become_their_weighted_average_of_length_one(embedder: Embed
 @given(st.lists(st.floats(5e-324, 1.7e308), min_size=2, max_size=6))
 def test_any_weights_give_the_formula(weights: list[float]) -> None:
     rows = [vector_of(np.array([index])) for index in range(len(weights))]
-    found = fused([PartVector(row) for row in rows], weights, EmbedOptions(), unit=True).dense.to_numpy()
+    found = fused([EmbeddedPart(Outputs(row)) for row in rows], weights, EmbedOptions(), unit=True).dense.to_numpy()
     scale = max(weights)
     mean = sum(np.float64(weight / scale) * row.astype(np.float64) for weight, row in zip(weights, rows, strict=True))
     assert np.abs(found - mean / np.linalg.norm(mean)).max() < 1e-6
@@ -373,5 +359,5 @@ async def test_the_model_says_what_it_takes(embedder: Embedder, towers: TowersIn
 async def test_vectors_that_cancel_out_have_no_average() -> None:
     row = vector_of(np.zeros(1))
     with pytest.raises(InvalidArgument) as caught:
-        fused([PartVector(row), PartVector(-row)], [1, 1], EmbedOptions(), unit=True)
+        fused([EmbeddedPart(Outputs(row)), EmbeddedPart(Outputs(-row))], [1, 1], EmbedOptions(), unit=True)
     assert caught.value.reason is Reason.VECTOR_INVALID

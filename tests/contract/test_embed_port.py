@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from embed_server import WAYS, reached
 
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.embed.batcher import BatchLimits
-from sensorium.embed.client import REPEATABLE, EmbedClient
 from sensorium.embed.served_model import ServedModel, TextTower
 from sensorium.embed.service import EmbedLimits, EmbedService
-from sensorium.embed.servicer import EmbedServicer
 from sensorium.errors import (
     DeadlineExceeded,
     InvalidArgument,
@@ -39,12 +37,6 @@ from sensorium.model.embedding import (
 )
 from sensorium.model.vector import DType
 from sensorium.ports import Embedder, Tensor
-from sensorium.rpc.channel import open_channel
-from sensorium.rpc.readiness import Readiness
-from sensorium.rpc.registration import embed_service
-from sensorium.rpc.server import RpcServer
-from sensorium.settings import GrpcSettings
-from sensorium.telemetry.metrics import CallMetrics
 
 TOKENIZER = Path(__file__).resolve().parents[2] / "model_repository" / "all-minilm-l6-v2" / "tokenizer.json"
 DIMENSION, MAX_TOKENS, MAX_ITEMS, MAX_BYTES, QUEUE_TOKENS = 16, 32, 8, 2000, 64
@@ -103,18 +95,10 @@ async def service(inference: InferenceInMemory) -> AsyncIterator[EmbedService]:
         yield service
 
 
-@pytest.fixture(params=["local", "remote"])
+@pytest.fixture(params=WAYS)
 async def embedder(request: pytest.FixtureRequest, service: EmbedService) -> AsyncIterator[Embedder]:
-    if request.param == "local":
-        yield service
-        return
-    registration = embed_service(EmbedServicer(service, max_items=MAX_ITEMS), ())
-    metrics = CallMetrics(CollectorRegistry())
-    async with (
-        RpcServer(GrpcSettings(port=0, drain_seconds=1), [registration], Readiness(), metrics) as server,
-        open_channel(server.address, repeatable=REPEATABLE) as channel,
-    ):
-        yield EmbedClient(channel)
+    async with reached(service, request.param, MAX_ITEMS) as embedder:
+        yield embedder
 
 
 def texts(*contents: str, **options: object) -> EmbedRequest:

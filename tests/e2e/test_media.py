@@ -11,10 +11,11 @@ from bucket_samples import bucket, s3_client, s3_connection
 from media_samples import clip, encoded, hum, picture
 from mesh_process import MeshProcess
 from PIL import Image
-from tiny_model import NAME, write_repository
+from tiny_model import NAME, WHOLE, write_repository
 
 from sensorium import Client, Content, Document, Part, audio, image
 from sensorium.errors import Reason
+from sensorium.model.embedding import OutputKind
 from sensorium.model.tagging import TagDefinitionSpec, TagSpec
 
 RED, BLUE = (encoded(Image.new("RGB", (60, 40), colour), "JPEG") for colour in ("red", "blue"))
@@ -32,7 +33,7 @@ def media_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeshProcess
     running = MeshProcess.start(
         folder,
         SENSORIUM_TRITON__MODEL_REPOSITORY=str(repository),
-        SENSORIUM_EMBED__MODELS=f'["{NAME}"]',
+        SENSORIUM_EMBED__MODELS=f'["{NAME}", "{WHOLE}"]',
         SENSORIUM_INPUTS__FILE_ROOTS=f'["{folder / "photos"}"]',
     ).wait_serving()
     yield running
@@ -87,6 +88,29 @@ def test_parts_are_averaged_by_weight(client: Client) -> None:
     mean = np.array([3, 2, 1]) @ alone / 6
     joined = client.embed(Content(parts)).vectors[0]
     assert np.abs(joined - mean / np.linalg.norm(mean)).max() < 1e-6
+
+
+def test_a_text_gets_vectors_of_every_kind_in_one_pass(client: Client) -> None:
+    words = ["a beach and a beach", "beach"]
+    found = client.embed(words, model=WHOLE, outputs=tuple(OutputKind))
+    first, second = found
+    assert np.array_equal(found.vectors, client.embed(words, model=WHOLE).vectors)
+    assert set(first.sparse.tokens) <= {"a", "beach", "and"}
+    assert (first.sparse.values > 0).all()
+    assert [each.multi.count for each in found] == [each.token_count for each in found] == [7, 3]
+    tokens = second.multi.to_numpy()
+    assert np.allclose(np.linalg.norm(tokens, axis=1), 1, atol=1e-5)
+    assert np.allclose(tokens[1], first.multi.to_numpy()[2], atol=1e-6)
+    assert np.isclose(tokens[1].max(), dict(zip(first.sparse.tokens, first.sparse.values, strict=True))["beach"])
+
+
+def test_a_text_and_an_image_are_read_together(client: Client) -> None:
+    both = Content((Part.of_text("a red bicycle"), image(RED)))
+    alone = client.embed(["a red bicycle", image(RED)], model=WHOLE).vectors
+    joint, average = (client.embed(both, model=WHOLE, fusion=fusion).vectors[0] for fusion in (None, "average"))
+    for found, expected in ((joint, alone.max(axis=0)), (average, alone.mean(axis=0))):
+        assert np.allclose(found, expected / np.linalg.norm(expected), atol=1e-6)
+    assert client.model(WHOLE).outputs == tuple(OutputKind)
 
 
 def test_documents_are_found_by_image_sound_and_both(client: Client) -> None:

@@ -35,6 +35,7 @@ from sensorium.model.embedding import (
     EmbedResponse,
     ModelInfo,
     ModelState,
+    OutputKind,
     Timings,
     Usage,
 )
@@ -56,7 +57,7 @@ from sensorium.model.search import (
 )
 from sensorium.model.tagging import DefinitionUpdate, TagDefinition, TagDefinitionSpec, TagRequest, TagResponse
 from sensorium.model.usage import UsageQuery, UsageRecord
-from sensorium.model.vector import Metric, Vector
+from sensorium.model.vector import Metric, MultiVector, SparseVector, Vector
 from sensorium.ports import Embedder
 from sensorium.search.filter_fields import record_of
 from sensorium.search.selection import read_selection
@@ -131,7 +132,16 @@ class LetterEmbedder:
         dense = Vector.from_numpy(np.resize(count_letters(text), 32), request.options.dtype)
         if request.options.dtype != "binary":
             dense = Vector.from_numpy(count_letters(text), request.options.dtype)
-        return Embedding(dense, token_count=len(text.split()))
+        letters = count_letters(text)
+        (heavy,) = np.nonzero(letters)
+        sparse = SparseVector(heavy.astype(np.uint32), letters[heavy], tuple(chr(97 + each) for each in heavy))
+        asked = request.options.outputs
+        return Embedding(
+            dense if OutputKind.DENSE in asked else None,
+            sparse if OutputKind.SPARSE in asked else None,
+            MultiVector.from_numpy(letters[None].repeat(2, axis=0)) if OutputKind.MULTI in asked else None,
+            token_count=len(text.split()),
+        )
 
 
 @dataclass

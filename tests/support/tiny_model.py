@@ -1,4 +1,8 @@
-"""A model of three towers over the real Triton: MiniLM for texts, and two tiny ones for images and sound."""
+"""Models over the real Triton whose towers are tiny.
+
+One has MiniLM for texts, and tiny towers for images and sound; the other reads texts and images together, and gives
+weights and vectors of tokens besides.
+"""
 
 import os
 import subprocess
@@ -10,7 +14,7 @@ from mesh_process import ROOT
 from sensorium.triton.config import write_files
 
 ENVIRONMENT = Path(os.environ.get("SENSORIUM_TRITON__ENVIRONMENT", ROOT / ".venv-triton"))
-NAME = "tiny-trimodal"
+NAME, WHOLE = "tiny-trimodal", "tiny-whole"
 TEXT = "all-minilm-l6-v2"
 
 CARD = """
@@ -51,17 +55,59 @@ intercept = -10.0
 slope = 20.0
 intercept = -10.0
 """
+WHOLE_CARD = """
+name = "tiny-whole"
+revision = "1"
+description = "A model for tests that reads texts and images together."
+languages = ["en"]
+license = "Apache-2.0"
+dimension = 384
+normalized = true
+metric = "cosine"
+precision = "float32"
+fusions = ["joint", "average"]
+[provenance]
+source = "tests"
+package = "tests"
+weights_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+[towers.text]
+model = "tiny-text"
+output = "embedding"
+tokenizer = "../all-minilm-l6-v2/tokenizer.json"
+tokenizer_sha256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
+max_token_count = 256
+[towers.text.sparse]
+output = "weights"
+of = "tokens"
+[towers.text.multi]
+output = "tokens"
+dimension = 8
+[towers.image]
+model = "tiny-image"
+size = 32
+[towers.joint]
+model = "tiny-joint"
+"""
+IMAGE, WAVEFORM = ("image", "UINT8", [3, 32, 32]), ("waveform", "FP32", [16_000])
+TOKENS = [("input_ids", "INT64", [-1]), ("attention_mask", "INT64", [-1])]
+OF_TOKENS = [("weights", "FP32", [-1]), ("tokens", "FP32", [-1, 8])]
+TOWERS = {
+    "tiny-image": ([IMAGE], []),
+    "tiny-audio": ([WAVEFORM], []),
+    "tiny-text": (TOKENS, OF_TOKENS),
+    "tiny-joint": ([*TOKENS, IMAGE], []),
+}
+TENSOR = """
+[[{side}]]
+name = "{name}"
+dtype = "{dtype}"
+dims = {dims}
+"""
 MANIFEST = """
 name = "{name}"
 max_batch_size = 32
-[[inputs]]
-name = "{tensor}"
-dtype = "{dtype}"
-dims = {dims}
-[[outputs]]
-name = "embedding"
-dtype = "FP32"
-dims = [384]
+{lengths}
+{tensors}
 [queue]
 priorities = 2
 default_priority = 2
@@ -79,18 +125,23 @@ warmup = [[1, 1]]
 
 
 def write_repository(folder: Path) -> Path:
-    """Write a model repository into `folder`; the text tower is that of this checkout."""
+    """Write a model repository into `folder`; MiniLM is that of this checkout."""
     script = Path(__file__).with_name("tiny_towers.py")
     subprocess.run([ENVIRONMENT / "bin/python", script, folder], check=True)
-    for name, tensor, dtype, dims in (
-        ("tiny-image", "image", "UINT8", [3, 32, 32]),
-        ("tiny-audio", "waveform", "FP32", [16_000]),
-    ):
+    for name, (inputs, outputs) in TOWERS.items():
         digest = sha256((folder / name / "1" / "model.onnx").read_bytes()).hexdigest()
-        manifest = MANIFEST.format(name=name, tensor=tensor, dtype=dtype, dims=dims, sha256=digest)
+        sides = {"inputs": inputs, "outputs": [("embedding", "FP32", [384]), *outputs]}
+        tensors = "".join(
+            TENSOR.format(side=side, name=tensor, dtype=dtype, dims=dims)
+            for side, found in sides.items()
+            for tensor, dtype, dims in found
+        )
+        lengths = "lengths = [16, 256]" if TOKENS[0] in inputs else ""
+        manifest = MANIFEST.format(name=name, lengths=lengths, tensors=tensors, sha256=digest)
         (folder / name / "manifest.toml").write_text(manifest)
     write_files(folder)
     (folder / TEXT).symlink_to(ROOT / "model_repository" / TEXT)
-    (folder / NAME).mkdir()
-    (folder / NAME / "card.toml").write_text(CARD)
+    for name, card in ((NAME, CARD), (WHOLE, WHOLE_CARD)):
+        (folder / name).mkdir()
+        (folder / name / "card.toml").write_text(card)
     return folder

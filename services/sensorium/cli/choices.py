@@ -19,6 +19,21 @@ class TruncationName(StrEnum):
     REFUSE = "refuse"
 
 
+class OutputName(StrEnum):
+    """The kinds of vectors (sensorium.model.embedding.OutputKind)."""
+
+    DENSE = "dense"
+    SPARSE = "sparse"
+    MULTI = "multi"
+
+
+class FusionName(StrEnum):
+    """How several parts become one vector (sensorium.model.embedding.Fusion)."""
+
+    JOINT = "joint"
+    AVERAGE = "average"
+
+
 class RoleName(StrEnum):
     """What texts are for (sensorium.model.embedding.EmbedRole)."""
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sensorium.cli.choices import DTypeName, RoleName, TruncationName
+from sensorium.cli.choices import DTypeName, FusionName, OutputName, RoleName, TruncationName
 from sensorium.cli.media import Images, Sounds, media_given
 from sensorium.cli.options import command
 from sensorium.cli.progress import progress
@@ -23,7 +23,14 @@ Dimension = Annotated[
 ]
 Truncation = Annotated[TruncationName, typer.Option(help="What is longer than the model takes is cut, or refused.")]
 Together = Annotated[
-    bool, typer.Option("--together", help="All that is given becomes one vector, the mean of its parts.")
+    bool, typer.Option("--together", help="All that is given becomes one vector, read as a whole or averaged.")
+]
+Fused = Annotated[
+    FusionName | None, typer.Option("--fusion", help="How it does: the model's own way where nothing is said.")
+]
+Outputs = Annotated[
+    list[OutputName] | None,
+    typer.Option("--output", help="A kind of vector, for models that give several; may be repeated. [dim]dense[/]"),
 ]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
 
@@ -43,6 +50,8 @@ def embed(
     dimension: Dimension = 0,
     truncation: Truncation = TruncationName.END,
     together: Together = False,
+    fusion: Fused = None,
+    outputs: Outputs = None,
 ) -> None:
     """Turn texts, images and sounds into vectors.
 
@@ -54,9 +63,12 @@ def embed(
 
     [green]sensorium embed "at night" --image photo.jpg --together[/]
 
+    [green]sensorium embed "a red bicycle" --model bge-m3 --output dense --output sparse --json[/]
+
     [green]echo "a red bicycle" | sensorium embed - --dtype int8 --json[/]
     """
     from sensorium.client.batches import batches
+    from sensorium.model.embedding import OutputKind
 
     failed = total = 0
     with (
@@ -74,6 +86,8 @@ def embed(
                 instruction=instruction,
                 dimension=dimension,
                 truncation=truncation,
+                fusion=fusion,
+                outputs=tuple(map(OutputKind, outputs or [OutputName.DENSE])),
             )
             for (text, _), result in zip(batch, embeddings.results, strict=True):
                 _show(session, text, result)
@@ -96,11 +110,36 @@ def _show(session: Session, text: str, result: "Embedding | SensoriumError") -> 
     if isinstance(result, SensoriumError):
         session.output.show({"text": text, "error": result}, Text(f"{shown}  {result.message}", "red"))
         return
-    vector = result.dense.to_numpy() if result.dense else None
-    document = {"text": text, "vector": vector, "token_count": result.token_count, "truncated": result.truncated}
+    counted = {"token_count": result.token_count, "truncated": result.truncated}
     cut = ", cut" if result.truncated else ""
-    first = "" if vector is None else " ".join(f"{component:+.3f}" for component in vector[:6])
-    size = 0 if vector is None else vector.size
     session.output.show(
-        document, Text.assemble((shown, "bold"), f"  {result.token_count} tokens{cut}  [{size}] {first} …")
+        {"text": text, **_vectors(result), **counted},
+        Text.assemble((shown, "bold"), f"  {result.token_count} tokens{cut}  {_summary(result)}"),
     )
+
+
+def _vectors(result: "Embedding") -> dict[str, object]:
+    """Return what an embedding holds, as JSON has it."""
+    found: dict[str, object] = {"vector": result.dense.to_numpy()} if result.dense else {}
+    if sparse := result.sparse:
+        tokens = sparse.tokens or [""] * len(sparse.indices)
+        weighed = zip(sparse.indices.tolist(), tokens, sparse.values.tolist(), strict=True)
+        found["sparse"] = [{"index": index, "token": token, "weight": weight} for index, token, weight in weighed]
+    if result.multi:
+        found["vectors"] = list(result.multi.to_numpy())
+    return found
+
+
+def _summary(result: "Embedding") -> str:
+    """Return the first components, the heaviest tokens, and how many vectors there are."""
+    told = []
+    if result.dense:
+        vector = result.dense.to_numpy()
+        told.append(f"[{vector.size}] {' '.join(f'{component:+.3f}' for component in vector[:6])} …")
+    if sparse := result.sparse:
+        names = sparse.tokens or tuple(map(str, sparse.indices.tolist()))
+        heaviest = sorted(zip(sparse.values.tolist(), names, strict=True), reverse=True)[:5]
+        told.append(f"{len(names)} weights: {', '.join(f'{name} {weight:.2f}' for weight, name in heaviest)}")
+    if result.multi:
+        told.append(f"[{result.multi.count} x {result.multi.dimension}]")
+    return "  ".join(told)

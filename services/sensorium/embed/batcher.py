@@ -18,7 +18,7 @@ from sensorium.context import CallContext
 from sensorium.embed.batch import Batch, take_batch
 from sensorium.embed.lane import Lane
 from sensorium.embed.throughput import Throughput
-from sensorium.embed.work import Payload, Row, Work, shutting_down
+from sensorium.embed.work import Outputs, Payload, Work, shutting_down
 from sensorium.errors import DeadlineExceeded, Internal, ResourceExhausted, SensoriumError
 from sensorium.model.embedding import Priority
 
@@ -67,8 +67,8 @@ class BatchRunner(Protocol[Read_contra]):
 
     async def __call__(
         self, payloads: Sequence[Read_contra], length: int, priority: Priority
-    ) -> Sequence[Row | SensoriumError]:
-        """Return a vector or an error for each payload, padded to `length`, in order."""
+    ) -> Sequence[Outputs | SensoriumError]:
+        """Return the outputs or an error for each payload, padded to `length`, in order."""
         ...
 
 
@@ -107,6 +107,10 @@ class Batcher(Generic[Payload]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End what waits or runs with Unavailable."""
         self._closed = True
         gone = [work for lane in self._lanes.values() for work in lane.works()]
         gone += [item.work for batch in self._running.values() for item in batch.items]
@@ -117,8 +121,8 @@ class Batcher(Generic[Payload]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def submit(self, payloads: Sequence[Payload], priority: Priority) -> Sequence[Row | SensoriumError]:
-        """Return a vector or an error for each payload, in order. There must be one at least.
+    async def submit(self, payloads: Sequence[Payload], priority: Priority) -> Sequence[Outputs | SensoriumError]:
+        """Return the outputs or an error for each payload, in order. There must be one at least.
 
         Time in the queue and in the model is recorded on the current call. When the caller is cancelled, what still
         waits is forgotten.
@@ -246,7 +250,7 @@ class Batcher(Generic[Payload]):
             self._throughput.record(batch.tokens, now - max(started, self._last_end))
         self._last_end = now
 
-    async def _outcomes(self, batch: Batch[Payload]) -> Sequence[Row | SensoriumError]:
+    async def _outcomes(self, batch: Batch[Payload]) -> Sequence[Outputs | SensoriumError]:
         try:
             return await self._run_batch([item.payload for item in batch.items], batch.length, batch.priority)
         except SensoriumError as error:

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AsyncExitStack, nullcontext
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.fusion import fused
-from sensorium.embed.media_embedder import MediaEmbedder, MediaResources
+from sensorium.embed.joint_embedder import JointEmbedder
+from sensorium.embed.media_embedder import MediaEmbedder
 from sensorium.embed.media_queue import MediaQueue
+from sensorium.embed.media_reader import MediaReader, MediaResources
 from sensorium.embed.options import check_options
-from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, parts_of
+from sensorium.embed.parts import PartEmbedder, PartOutcomes, Place, parts_of, read_jointly
 from sensorium.embed.served_model import ServedModel
 from sensorium.embed.text_embedder import TextEmbedder
+from sensorium.embed.text_reader import TextReader
 from sensorium.errors import InvalidArgument, SensoriumError, located
 from sensorium.model.content import Content, Modality, Part
 from sensorium.model.embedding import Embedding, EmbedRequest, ModelInfo
@@ -53,19 +57,27 @@ class EmbeddingModel:
         self._queue = queue
         self._server = server
         dimension = served.info.dimension
-        self._embedders: dict[Modality, TextEmbedder | MediaEmbedder] = {
-            modality: MediaEmbedder(modality, tower, dimension, server, limits=media_limits, resources=resources)
+        readers = {
+            modality: MediaReader(modality, tower.decoder, resources) for modality, tower in served.media.items()
+        }
+        self._embedders: dict[Modality, PartEmbedder] = {
+            modality: MediaEmbedder(tower, readers[modality], dimension, server, limits=media_limits)
             for modality, tower in served.media.items()
         }
+        self._joint: JointEmbedder | None = None
         if served.text:
-            self._embedders[Modality.TEXT] = TextEmbedder(
-                served, served.text, server, limits=limits, max_text_bytes=max_text_bytes, executor=executor
-            )
+            texts = TextReader(served, served.text, max_text_bytes=max_text_bytes, executor=executor)
+            self._embedders[Modality.TEXT] = TextEmbedder(served, served.text, texts, server, limits=limits)
+            if served.joint:
+                pairs = replace(limits, batch_items=media_limits.batch_items, lengths=served.text.lengths)
+                images = readers[Modality.IMAGE]
+                self._joint = JointEmbedder(served.joint, texts, images, dimension, server, limits=pairs)
         self._exits = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        for embedder in self._embedders.values():
-            await self._exits.enter_async_context(embedder)
+        for embedder in (*self._embedders.values(), self._joint):
+            if embedder:
+                self._exits.push_async_callback(embedder.close)
         return self
 
     async def __aexit__(
@@ -96,53 +108,57 @@ class EmbeddingModel:
         """
         check_options(request.options, self.info)
         refused: dict[int, SensoriumError] = {}
-        parts = self._parts(request.contents, refused)
+        work = self._work(request, refused)
         outcomes = PartOutcomes()
-        media_count = sum(len(found) for modality, found in parts.items() if modality is not Modality.TEXT)
+        media_count = sum(part.modality is not Modality.TEXT for parts in work.values() for part in parts.values())
         with self._queue.entered(media_count) if media_count else nullcontext():
-            await _together([(self._embedders[each], found) for each, found in parts.items()], request, outcomes)
-        if outcomes.failed and not outcomes.vectors:
+            await _together(work, request, outcomes)
+        if outcomes.failed and not outcomes.embedded:
             raise next(iter(outcomes.failed.values()))
         return [
             refused.get(index) or self._outcome(index, content, request, outcomes)
             for index, content in enumerate(request.contents)
         ]
 
-    def _parts(
-        self, contents: Sequence[Content], refused: dict[int, SensoriumError]
-    ) -> dict[Modality, dict[Place, Part]]:
-        """Return the parts by modality and place; a content that the model does not take gets its error."""
-        found: dict[Modality, dict[Place, Part]] = {}
-        for index, content in enumerate(contents):
+    def _work(self, request: EmbedRequest, refused: dict[int, SensoriumError]) -> dict[PartEmbedder, dict[Place, Part]]:
+        """Return the parts by embedder and place; a content that the model does not take gets its error."""
+        work: dict[PartEmbedder, dict[Place, Part]] = {}
+        options, info = request.options, self.info
+        for index, content in enumerate(request.contents):
+            field = f"contents[{index}]"
             try:
-                for place, part in enumerate(parts_of(content, f"contents[{index}]", self.info)):
-                    found.setdefault(part.modality, {})[Place(index, place)] = part
+                parts = parts_of(content, field, options, info)
+                joint = self._joint if read_jointly(content, field, options, info) else None
             except InvalidArgument as error:
                 refused[index] = error
-        return found
+                continue
+            for place, part in enumerate(parts):
+                work.setdefault(joint or self._embedders[part.modality], {})[Place(index, place)] = part
+        return work
 
     def _outcome(self, index: int, content: Content, request: EmbedRequest, outcomes: PartOutcomes) -> Outcome:
-        places = [Place(index, place) for place in range(len(content.parts))]
-        for place in places:
-            if error := outcomes.error(place):
+        embedded, weights = [], []
+        for place, part in enumerate(content.parts):
+            if error := outcomes.error(Place(index, place)):
                 return error
-        vectors = [outcomes.vectors[place] for place in places]
-        weights = [part.weight for part in content.parts]
+            if made := outcomes.embedded.get(Place(index, place)):
+                embedded.append(made)
+                weights.append(part.weight)
         try:
-            return fused(vectors, weights, request.options, unit=self.info.normalized)
+            return fused(embedded, weights, request.options, unit=self.info.normalized)
         except InvalidArgument as error:
             return located(error, f"contents[{index}].parts")
 
 
 async def _together(
-    work: Sequence[tuple[PartEmbedder, Mapping[Place, Part]]], request: EmbedRequest, outcomes: PartOutcomes
+    work: Mapping[PartEmbedder, Mapping[Place, Part]], request: EmbedRequest, outcomes: PartOutcomes
 ) -> None:
     """Let each embedder do its parts, all at once; the first that refuses the call ends the others."""
     if len(work) == 1:
-        ((embedder, parts),) = work
+        ((embedder, parts),) = work.items()
         await embedder.embed(parts, request, outcomes)
         return
-    tasks = [asyncio.create_task(embedder.embed(parts, request, outcomes)) for embedder, parts in work]
+    tasks = [asyncio.create_task(embedder.embed(parts, request, outcomes)) for embedder, parts in work.items()]
     try:
         await asyncio.gather(*tasks)
     finally:

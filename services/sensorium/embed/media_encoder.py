@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sensorium.embed.rows import TRITON_PRIORITY, checked_rows
+from sensorium.embed.rows import TRITON_PRIORITY, dense_outputs
 from sensorium.embed.served_model import MediaTower
-from sensorium.embed.work import Row
+from sensorium.embed.work import Outputs
 from sensorium.errors import SensoriumError
 from sensorium.model.embedding import Priority
 from sensorium.ports import InferenceServer, Tensor
@@ -25,7 +25,7 @@ class MediaEncoder:
         payloads: Sequence[Tensor],
         length: int,  # noqa: ARG002 - they are all alike
         priority: Priority,
-    ) -> Sequence[Row | SensoriumError]:
+    ) -> Sequence[Outputs | SensoriumError]:
         """Return a vector for each tensor, or Internal for one that is not finite.
 
         Raises:
@@ -35,4 +35,4 @@ class MediaEncoder:
         outputs = await self._server.infer(
             tower.model, {tower.input: np.stack(payloads)}, [tower.output], priority=TRITON_PRIORITY[priority]
         )
-        return checked_rows(tower.model, outputs[tower.output], (len(payloads), self._dimension))
+        return dense_outputs(tower.model, outputs[tower.output], (len(payloads), self._dimension))

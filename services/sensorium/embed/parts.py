@@ -1,17 +1,18 @@
 """The parts of a call's contents by their place, and what came of each."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from sensorium.embed.options import unsupported
-from sensorium.embed.work import Row
+from sensorium.embed.work import Outputs
 from sensorium.errors import InvalidArgument, Reason, SensoriumError
 from sensorium.model.content import Content, Modality, Part, TokenIds
-from sensorium.model.embedding import EmbedRequest, ModelInfo
+from sensorium.model.embedding import EmbedOptions, EmbedRequest, Fusion, ModelInfo, OutputKind
 
 MAX_PARTS = 16
+JOINTLY = sorted((Modality.TEXT, Modality.IMAGE))  # what a joint tower reads
 
 
 class Place(NamedTuple):
@@ -26,10 +27,10 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PartVector:
-    """The vector of one part, shape [dimension], whether the part was cut, and the tokens of a text."""
+class EmbeddedPart:
+    """What the model made of one part, whether the part was cut, and the tokens of a text."""
 
-    row: Row
+    outputs: Outputs
     truncated: bool = False
     token_count: int = 0
 
@@ -39,22 +40,23 @@ class PartOutcomes:
     """What came of the parts of a call.
 
     Attributes:
-        vectors: Of those that were embedded.
+        embedded: What the model made of those that it could read.
         refused: Why the others cannot be, whatever the model.
         failed: Why the model answered for none of the rest.
     """
 
-    vectors: dict[Place, PartVector] = field(default_factory=dict)
+    embedded: dict[Place, EmbeddedPart] = field(default_factory=dict)
     refused: dict[Place, SensoriumError] = field(default_factory=dict)
     failed: dict[Place, SensoriumError] = field(default_factory=dict)
 
-    def settle(self, places: Iterable[Place], outcomes: Iterable[PartVector | SensoriumError]) -> None:
-        """Note what the model made of the parts at `places`."""
-        for place, outcome in zip(places, outcomes, strict=True):
-            if isinstance(outcome, PartVector):
-                self.vectors[place] = outcome
-            else:
-                self.failed[place] = outcome
+    def settle(
+        self, place: Place, outcome: Outputs | SensoriumError, *, truncated: bool = False, token_count: int = 0
+    ) -> None:
+        """Note what the model made of a part."""
+        if isinstance(outcome, Outputs):
+            self.embedded[place] = EmbeddedPart(outcome, truncated, token_count)
+        else:
+            self.failed[place] = outcome
 
     def error(self, place: Place) -> SensoriumError | None:
         """Return why a part has no vector."""
@@ -62,23 +64,27 @@ class PartOutcomes:
 
 
 class PartEmbedder(Protocol):
-    """Embeds the parts of one modality."""
+    """Embeds the parts of one modality, or of contents whose parts are read together."""
 
     async def embed(self, parts: Mapping[Place, Part], request: EmbedRequest, outcomes: PartOutcomes) -> None:
-        """Note an outcome for each part.
+        """Note an outcome for each part, or for one part of each content that is read as a whole.
 
         Raises:
             SensoriumError: The queue refused the call, or its deadline passed.
         """
         ...
 
+    async def close(self) -> None:
+        """End what waits with Unavailable."""
+        ...
 
-def parts_of(content: Content, field: str, info: ModelInfo) -> tuple[Part, ...]:
-    """Return the parts of the content at `field`, if the model of `info` takes such parts.
+
+def parts_of(content: Content, field: str, options: EmbedOptions, info: ModelInfo) -> tuple[Part, ...]:
+    """Return the parts of the content at `field`, if the model of `info` makes what is asked for of such parts.
 
     Raises:
-        InvalidArgument: CONTENT_EMPTY, TOO_MANY_ITEMS, OPTION_UNSUPPORTED (several parts), MODALITY_UNSUPPORTED or
-            FIELD_INVALID (a weight), naming the part.
+        InvalidArgument: CONTENT_EMPTY, TOO_MANY_ITEMS, OPTION_UNSUPPORTED (several parts, or outputs that they have
+            not), MODALITY_UNSUPPORTED or FIELD_INVALID (a weight), naming the part.
     """
     if not content.parts:
         raise InvalidArgument(f"{field}: has no parts", reason=Reason.CONTENT_EMPTY, field=field)
@@ -93,7 +99,33 @@ def parts_of(content: Content, field: str, info: ModelInfo) -> tuple[Part, ...]:
         )
     for index, part in enumerate(content.parts):
         _check_part(part, f"{field}.parts[{index}]", info)
+    _check_outputs(content, field, options)
     return content.parts
+
+
+def read_jointly(content: Content, field: str, options: EmbedOptions, info: ModelInfo) -> bool:
+    """Return whether the model of `info` reads the parts of a content together: a text and an image, of equal weights.
+
+    Raises:
+        InvalidArgument: OPTION_UNSUPPORTED: other parts are asked to be, or can be embedded in no other way.
+    """
+    if len(content.parts) == 1 or Fusion.JOINT not in info.fusions or options.fusion is Fusion.AVERAGE:
+        return False
+    modalities = [part.modality for part in content.parts]
+    if sorted(modalities) == JOINTLY and content.parts[0].weight == content.parts[1].weight:
+        return True
+    if options.fusion is Fusion.JOINT or Fusion.AVERAGE not in info.fusions:
+        asked = f"{' and '.join(modalities)} together"
+        raise unsupported("fusion", asked, ("one text and one image of equal weights",), field)
+    return False
+
+
+def _check_outputs(content: Content, field: str, options: EmbedOptions) -> None:
+    """Refuse kinds of vectors that texts alone have."""
+    others = [kind for kind in options.outputs if kind is not OutputKind.DENSE]
+    if others and [part.modality for part in content.parts] != [Modality.TEXT]:
+        asked = f"{' and '.join(others)} vectors of {' and '.join(part.modality for part in content.parts)}"
+        raise unsupported("outputs", asked, ("those of one text",), field)
 
 
 def _check_part(part: Part, field: str, info: ModelInfo) -> None:

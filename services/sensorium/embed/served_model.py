@@ -10,6 +10,34 @@ from sensorium.model.embedding import EmbedRole, ModelInfo
 
 
 @dataclass(frozen=True, slots=True)
+class SparseOutput:
+    """Weights that a text tower gives.
+
+    Attributes:
+        tensor: float32 [batch, length], of the tokens, or float32 [batch, vocabulary].
+        by_token: Whether they are of the tokens.
+    """
+
+    tensor: str
+    by_token: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MultiOutput:
+    """Vectors that a text tower gives of the tokens, for late interaction.
+
+    Attributes:
+        tensor: float32 [batch, length - first, dimension].
+        dimension: Of each.
+        first: The token whose vector comes first; those before it have none.
+    """
+
+    tensor: str
+    dimension: int
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TextTower:
     """The model of the inference server that reads token ids and gives one dense vector for each text.
 
@@ -23,6 +51,7 @@ class TextTower:
         max_characters: Characters of one text; None leaves it to the tokens.
         vocabulary: The tokenizer whose token ids callers may send in place of texts: its own, or another that loses
             nothing of a text. None takes texts alone.
+        sparse, multi: What it gives besides.
     """
 
     model: str
@@ -32,6 +61,8 @@ class TextTower:
     lengths: tuple[int, ...] = ()
     max_characters: int | None = None
     vocabulary: Path | None = None
+    sparse: SparseOutput | None = None
+    multi: MultiOutput | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +85,30 @@ class MediaTower:
 
 
 @dataclass(frozen=True, slots=True)
+class JointTower:
+    """The model that reads a text and an image together and gives one dense vector for both.
+
+    Attributes:
+        model: Its name on the inference server. It reads what the towers for texts and for images read.
+        input: Its input tensor for pixels.
+        output: Its output tensor, float32 [batch, dimension].
+        max_batch_size: The most pairs that one inference request may hold.
+    """
+
+    model: str
+    input: str
+    output: str
+    max_batch_size: int = 64
+
+
+@dataclass(frozen=True, slots=True)
 class ServedModel:
     """An embedding model: what clients see of it, its towers, and how it is used.
 
     Attributes:
         text: The tower of its texts; None for a model that takes none.
         media: The towers of its images and sounds.
+        joint: What reads a text and an image together; a model that has it has a tower for each as well.
         prompts: What is put before a text, by role.
         instruction: What takes the place of the query prompt when there is an instruction, with `{instruction}` in it.
         usage_weights: What one part of a modality counts in a call's usage; 1 where it says nothing.
@@ -71,11 +120,13 @@ class ServedModel:
     media: Mapping[Modality, MediaTower] = field(default_factory=dict)
     instruction: str = ""
     usage_weights: Mapping[Modality, float] = field(default_factory=dict)
+    joint: JointTower | None = None
 
     @property
     def towers(self) -> tuple[str, ...]:
         """The names of its towers on the inference server."""
-        return (*((self.text.model,) if self.text else ()), *(tower.model for tower in self.media.values()))
+        each = (self.text, *self.media.values(), self.joint)
+        return tuple(tower.model for tower in each if tower)
 
     def prompt(self, role: EmbedRole | None, instruction: str) -> str:
         """Return what is put before a text: an instruction says what a query is for, documents take none."""

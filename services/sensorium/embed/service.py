@@ -13,8 +13,8 @@ from sensorium.context import CallContext, Stage
 from sensorium.embed.batcher import BatchLimits
 from sensorium.embed.decoders import Decoders
 from sensorium.embed.embedding_model import EmbeddingModel
-from sensorium.embed.media_embedder import MediaResources
 from sensorium.embed.media_queue import MediaQueue
+from sensorium.embed.media_reader import MediaResources
 from sensorium.embed.served_model import ServedModel
 from sensorium.errors import InvalidArgument, NotFound, Reason, SensoriumError
 from sensorium.media.source import MediaSource

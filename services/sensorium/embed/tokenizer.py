@@ -53,6 +53,8 @@ class TextTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self.special_count: int = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        added = self._tokenizer.get_added_tokens_decoder()
+        self.special_ids = frozenset(number for number, token in added.items() if token.special)
         self._max_tokens = max_tokens
         self._last_word = max(max_tokens, _LONGEST_WORD_TOKENS)
         self._head = max_tokens * _HEAD_CHARACTERS_PER_TOKEN
@@ -67,6 +69,10 @@ class TextTokenizer:
         for chunk in _chunks(texts):
             tokenized += await loop.run_in_executor(self._executor, self._encode, chunk)
         return tokenized
+
+    def text_of(self, token: int) -> str:
+        """Return what a token stands for, as it reads alone."""
+        return str(self._tokenizer.decode([token], skip_special_tokens=False))
 
     def _encode(self, texts: Sequence[str]) -> list[TokenizedText]:
         # One call for all: the library gives up Python's lock once, not once for each text.

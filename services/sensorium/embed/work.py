@@ -2,8 +2,8 @@
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,31 @@ from numpy.typing import NDArray
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.errors import Reason, SensoriumError, Unavailable
+from sensorium.model.vector import SparseVector
 
-Row = NDArray[np.float32]  # the vector of one part, shape [dimension]
+Row = NDArray[np.float32]  # a dense vector, shape [dimension]
 Payload = TypeVar("Payload")  # what the model reads of one part: token ids, pixels, a waveform
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outputs:
+    """What a model made of one part: what was asked for, at least.
+
+    Attributes:
+        dense: float32 [dimension].
+        sparse: Weights over the vocabulary.
+        multi: float32 [vectors, dimension of each], one for each token.
+    """
+
+    dense: Row | None = None
+    sparse: SparseVector | None = None
+    multi: NDArray[np.float32] | None = None
+
+    def joined(self, other: Self) -> Self:
+        """Return what either holds; no kind may be in both."""
+        dense = self.dense if other.dense is None else other.dense
+        multi = self.multi if other.multi is None else other.multi
+        return replace(self, dense=dense, sparse=self.sparse or other.sparse, multi=multi)
 
 
 @dataclass(eq=False, slots=True)
@@ -46,7 +68,7 @@ class Work(Generic[Payload]):
     done: asyncio.Future[None]
     variables: contextvars.Context = field(default_factory=contextvars.copy_context)
     items: list[Item[Payload]] = field(default_factory=list)
-    outcomes: list[Row | SensoriumError | None] = field(default_factory=list)
+    outcomes: list[Outputs | SensoriumError | None] = field(default_factory=list)
     started: float | None = None
     tokens: int = 0
     waiting_tokens: int = 0
@@ -66,7 +88,7 @@ class Work(Generic[Payload]):
             self._next += 1
         return self.items[self._next]
 
-    def settle(self, index: int, outcome: Row | SensoriumError) -> None:
+    def settle(self, index: int, outcome: Outputs | SensoriumError) -> None:
         """Note what came of one part."""
         self.outcomes[index] = outcome
         self.missing -= 1

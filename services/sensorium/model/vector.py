@@ -72,7 +72,7 @@ class Vector:
             case DType.FLOAT16:
                 return cls(components.astype(FLOAT16_LE).tobytes(), dtype, dimension)
             case DType.INT8:
-                scale = float(np.abs(components).max()) / 127 or 1.0
+                scale = float(np.abs(components).max(initial=0)) / 127 or 1.0
                 return cls(np.rint(components / scale).astype(np.int8).tobytes(), dtype, dimension, scale)
             case DType.BINARY:
                 return cls(np.packbits(components > 0).tobytes(), dtype, dimension)
@@ -140,3 +140,22 @@ class MultiVector:
     dimension: int
     count: int
     scale: float = 0.0
+
+    @classmethod
+    def from_numpy(cls, vectors: NDArray[np.float32], dtype: DType = DType.FLOAT32) -> Self:
+        """Store `vectors` (shape [count, dimension], float32) as `dtype`; INT8 has one scale for all of them.
+
+        BINARY needs a dimension that is a multiple of 8.
+        """
+        count, dimension = vectors.shape
+        rows = Vector.from_numpy(vectors.reshape(-1), dtype)
+        return cls(rows.data, dtype, dimension, count, rows.scale)
+
+    def to_numpy(self) -> NDArray[np.float32]:
+        """Return the vectors as float32, shape [count, dimension]; BINARY as -1 and 1.
+
+        Raises:
+            InvalidArgument: The number of bytes does not fit dtype, dimension and count.
+        """
+        rows = Vector(self.data, self.dtype, self.dimension * self.count, self.scale)
+        return rows.to_numpy().reshape(self.count, self.dimension)

@@ -76,7 +76,7 @@ class Builder:
         """Build what the manifest of `name` calls for, or the towers of a card without a manifest of its own."""
         folder = self._repository / name
         if (folder / "card.toml").is_file() and not (folder / "manifest.toml").is_file():
-            towers = read_card(self._repository, name).towers.by_modality().values()
+            towers = read_card(self._repository, name).towers.all()
             return any([await self.build(tower.model) for tower in towers])
         if not (folder / "manifest.toml").is_file():
             raise no_model(self._repository, name, "manifest.toml")

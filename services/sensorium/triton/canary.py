@@ -100,6 +100,14 @@ def image_canary(model: str, tensor: str, output: str, shape: tuple[int, ...], *
     return ContentCanary(model, inputs, output, unit_norm=unit_norm)
 
 
+def joint_canary(model: str, tensor: str, output: str, shape: tuple[int, ...], *, unit_norm: bool) -> ContentCanary:
+    """Return a canary for a model of texts with images, which takes what those for one of them take."""
+    texts = text_canary(model, output, unit_norm=unit_norm).inputs
+    images = image_canary(model, tensor, output, shape, unit_norm=unit_norm).inputs
+    inputs = [{**text, **image} for text, image in zip(texts, images, strict=True)]
+    return ContentCanary(model, inputs, output, unit_norm=unit_norm)
+
+
 def audio_canary(model: str, tensor: str, output: str, sample_count: int, *, unit_norm: bool) -> ContentCanary:
     """Return a canary for a model of sound that takes `tensor`, float32 [batch, sample_count]: noise, and a hum."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, sample_count)).astype(np.float32)

@@ -9,7 +9,15 @@ from pydantic.dataclasses import dataclass
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model import embedding
 from sensorium.model.content import Modality
-from sensorium.model.embedding import DEFAULT_THRESHOLD, EmbedRole, Fusion, ModelInfo, ModelState, known_name
+from sensorium.model.embedding import (
+    DEFAULT_THRESHOLD,
+    EmbedRole,
+    Fusion,
+    ModelInfo,
+    ModelState,
+    OutputKind,
+    known_name,
+)
 from sensorium.model.vector import Metric
 from sensorium.triton.manifest import Count, RelativePath, Sha256
 from sensorium.triton.toml_file import STRICT, read_toml
@@ -106,7 +114,8 @@ class ModelCard:
         precision: What it computes in.
         towers: The Triton models, one for each modality that it takes.
         dimensions: Smaller dimensions that it was trained for (Matryoshka).
-        fusions: How several parts of one content become one vector; empty when it takes one part alone.
+        fusions: How several parts of one content become one vector; empty when it takes one part alone. With a joint
+            tower, `joint` is among them.
         calibration: A modality without one cannot be tagged.
         training: For models that this project has trained.
     """
@@ -129,8 +138,8 @@ class ModelCard:
     training: TrainingRecord | None = None
 
     def __post_init__(self) -> None:
-        if Fusion.JOINT in self.fusions:
-            raise ValueError("fusions: no tower reads several parts together yet, so a model cannot fuse jointly")
+        if (Fusion.JOINT in self.fusions) != (self.towers.joint is not None):
+            raise ValueError("fusions: joint goes together with a tower [towers.joint]")
         if any(dimension >= self.dimension for dimension in self.dimensions):
             raise ValueError("dimensions must be smaller than dimension")
         if unread := self.calibration.by_modality().keys() - self.towers.by_modality().keys():
@@ -147,6 +156,7 @@ class ModelCard:
             license=self.license,
             modalities=tuple(self.towers.by_modality()),
             languages=self.languages,
+            outputs=self._outputs(),
             dimensions=self.dimensions,
             metric=self.metric,
             normalized=self.normalized,
@@ -157,6 +167,12 @@ class ModelCard:
             calibrations=tuple(fitted.of(modality) for modality, fitted in self.calibration.by_modality().items()),
             vocabulary=text.vocabulary.name if (text := self.towers.text) and text.vocabulary else "",
         )
+
+    def _outputs(self) -> tuple[OutputKind, ...]:
+        text = self.towers.text
+        sparse = (OutputKind.SPARSE,) if text and text.sparse else ()
+        multi = (OutputKind.MULTI,) if text and text.multi else ()
+        return (OutputKind.DENSE, *sparse, *multi)
 
 
 def read_card(repository: Path, model: str) -> ModelCard:

@@ -45,7 +45,7 @@ def check_files(repository: Path, name: str) -> Iterator[FileCheck]:
         vocabulary = vocabulary_path(repository, card, card.towers.text)
         if vocabulary and (named := card.towers.text.vocabulary) and named.tokenizer_sha256:
             yield _hashed(vocabulary, named.tokenizer_sha256, _CHECK_OUT)
-    for model in dict.fromkeys(tower.model for tower in card.towers.by_modality().values()):
+    for model in dict.fromkeys(tower.model for tower in card.towers.all()):
         yield from _check_tower(repository, model)
 
 

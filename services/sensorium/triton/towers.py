@@ -37,6 +37,36 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class SparseOutput:
+    """What a text tower weighs tokens with, for sparse vectors; weights of 0 and less are left out.
+
+    Attributes:
+        output: The output tensor.
+        of: `tokens`: float32 [batch, length], of which the largest of each token id counts, and special tokens do not
+            (BGE-M3, https://arxiv.org/abs/2402.03216). `vocabulary`: float32 [batch, vocabulary], pooled in the graph
+            (SPLADE, https://arxiv.org/abs/2107.05720).
+    """
+
+    output: Text
+    of: Literal["tokens", "vocabulary"]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class MultiOutput:
+    """The vectors that a text tower gives of single tokens, for late interaction (https://arxiv.org/abs/2004.12832).
+
+    Attributes:
+        output: The output tensor, float32 [batch, length - first, dimension].
+        dimension: Of each vector; a multiple of 8, so that binary ones can be made of it.
+        first: Tokens at the start that the graph leaves out, such as [CLS].
+    """
+
+    output: Text
+    dimension: Annotated[int, Field(ge=8, multiple_of=8)]
+    first: Annotated[int, Field(ge=0)] = 0
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TextTower:
     """Reads token ids: `input_ids` and `attention_mask`, int64 [batch, length].
 
@@ -49,6 +79,7 @@ class TextTower:
         usage_weight: What one text counts in a call's usage.
         vocabulary: Whose token ids it takes in place of texts; None takes texts alone. Whoever sends the ids of another
             vocabulary gets vectors of other texts, so it is named only where clients are known to send these.
+        sparse, multi: What it gives besides the dense vector, in the same pass.
     """
 
     model: RelativePath
@@ -59,6 +90,8 @@ class TextTower:
     max_characters: Count | None = None
     usage_weight: Positive = 1.0
     vocabulary: Vocabulary | None = None
+    sparse: SparseOutput | None = None
+    multi: MultiOutput | None = None
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -85,6 +118,11 @@ class ImageTower:
     max_bytes: Count = _MEDIA_BYTES
     max_pixels: Count = _PIXELS
     usage_weight: Positive = 1.0
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of one picture, as it reads it."""
+        return (3, self.size, self.size) if self.layout == "NCHW" else (self.size, self.size, 3)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -115,22 +153,45 @@ class AudioTower:
         return round(self.sample_rate * self.seconds)
 
 
-Tower = TextTower | ImageTower | AudioTower
+@dataclass(frozen=True, slots=True, config=STRICT)
+class JointTower:
+    """Reads a text and an image together: what the text tower and the image tower of the card read.
+
+    Attributes:
+        model: The Triton model.
+        input: Its input tensor for pixels, beside `input_ids` and `attention_mask`.
+        output: Its output tensor, float32 [batch, dimension].
+    """
+
+    model: RelativePath
+    input: Text = "image"
+    output: Text = "embedding"
+
+
+ModalityTower = TextTower | ImageTower | AudioTower
+Tower = ModalityTower | JointTower
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Towers:
-    """One tower for each modality that a model takes."""
+    """One tower for each modality that a model takes, and where it can one for a text and an image together."""
 
     text: TextTower | None = None
     image: ImageTower | None = None
     audio: AudioTower | None = None
+    joint: JointTower | None = None
 
     def __post_init__(self) -> None:
         if not self.by_modality():
             raise ValueError("a model needs one tower at least")
+        if self.joint and not (self.text and self.image):
+            raise ValueError("joint: needs a text tower and an image tower beside it")
 
-    def by_modality(self) -> dict[Modality, Tower]:
+    def all(self) -> tuple[Tower, ...]:
         """Return the towers that there are."""
+        return (*self.by_modality().values(), *((self.joint,) if self.joint else ()))
+
+    def by_modality(self) -> dict[Modality, ModalityTower]:
+        """Return the towers for one modality each."""
         towers = {Modality.TEXT: self.text, Modality.IMAGE: self.image, Modality.AUDIO: self.audio}
         return {modality: tower for modality, tower in towers.items() if tower}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from memory_mesh import MemoryMesh, count_letters
 
 from sensorium.model.content import Media
@@ -46,14 +47,27 @@ def test_options_reach_the_mesh(run: Any, mesh: MemoryMesh) -> None:
     assert (options.dtype, options.role, options.instruction) == ("int8", "query", "Find.")
 
 
+def test_other_kinds_of_vectors_are_shown(run: Any, mesh: MemoryMesh) -> None:
+    kinds = ("--output", "sparse", "--output", "multi")
+    [told] = run("embed", "aab", *kinds, "--json").documents()
+    assert [(each["index"], each["token"]) for each in told["sparse"]] == [(0, "a"), (1, "b")]
+    assert told["sparse"][0]["weight"] == pytest.approx(2 / 5**0.5)
+    assert [len(each) for each in told["vectors"]] == [26, 26]
+    assert "vector" not in told
+    assert "aab  1 tokens  2 weights: a 0.89, b 0.45  [2 x 26]" in run("embed", "aab", *kinds).out
+    assert mesh.embedder.requests[0].options.outputs == ("sparse", "multi")
+
+
 def test_what_is_given_together_becomes_one_vector(run: Any, mesh: MemoryMesh) -> None:
     [told] = run(
-        "embed", "abc", "def", "--together", "--dimension", "8", "--truncation", "refuse", "--json"
+        *("embed", "abc", "def", "--together", "--fusion", "average"),
+        *("--dimension", "8", "--truncation", "refuse", "--json"),
     ).documents()
     [request] = mesh.embedder.requests
     assert told["text"] == "abc + def"
     assert [part.body for part in request.contents[0].parts] == ["abc", "def"]
-    assert (request.options.dimension, request.options.truncation) == (8, "refuse")
+    options = request.options
+    assert (options.dimension, options.truncation, options.fusion) == (8, "refuse", "average")
 
 
 def test_nothing_to_embed_or_two_things_are_wrong_usage(run: Any, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from memory_mesh import MemoryMesh
 from sensorium.cli.choices import (
     DTypeName,
     ExportFormatName,
+    FusionName,
     JobStateName,
     KeyRoleName,
     MetricName,
+    OutputName,
     RoleName,
     RoleOfProcess,
     TagGroupName,
@@ -35,7 +37,7 @@ from sensorium.errors import (
 from sensorium.model.access import KeyRole
 from sensorium.model.dataset_export import ExportFormat, TagGroup
 from sensorium.model.dataset_job import JobState
-from sensorium.model.embedding import EmbedRole, ModelState, Truncation
+from sensorium.model.embedding import EmbedRole, Fusion, ModelState, OutputKind, Truncation
 from sensorium.model.vector import DType, Metric
 from sensorium.settings import Role
 
@@ -151,6 +153,8 @@ def test_a_model_is_shown_with_what_it_is_for(run: Any) -> None:
         (TagGroupName, TagGroup),
         (JobStateName, JobState),
         (RoleName, EmbedRole),
+        (OutputName, OutputKind),
+        (FusionName, Fusion),
         (TruncationName, Truncation),
         (MetricName, Metric),
         (RoleOfProcess, Role),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sensorium import context
 from sensorium.context import CallContext, Stage
 from sensorium.embed.batcher import Batcher, BatchLimits
-from sensorium.embed.work import Row
+from sensorium.embed.work import Outputs
 from sensorium.errors import (
     DeadlineExceeded,
     Internal,
@@ -53,7 +53,7 @@ class Runner:
 
     async def __call__(
         self, sequences: Sequence[Sequence[int]], length: int, priority: Priority
-    ) -> Sequence[Row | SensoriumError]:
+    ) -> Sequence[Outputs | SensoriumError]:
         call = context.current()
         self.batches.append([list(ids) for ids in sequences])
         self.lengths.append(length)
@@ -66,10 +66,10 @@ class Runner:
             await self._held.acquire()
         if number in self.errors:
             raise self.errors[number]
-        return [Internal("not finite") if ids[0] < 0 else vector(ids) for ids in sequences]
+        return [Internal("not finite") if ids[0] < 0 else Outputs(vector(ids)) for ids in sequences]
 
 
-def vector(ids: Sequence[int]) -> Row:
+def vector(ids: Sequence[int]) -> np.ndarray:
     return np.array([len(ids), sum(ids), ids[0]], np.float32)
 
 
@@ -98,8 +98,8 @@ async def busy(runner: Runner, **limits: object) -> AsyncIterator[Batcher]:
 async def test_a_lone_call_is_run_at_once() -> None:
     runner = Runner()
     async with batching(runner) as batcher:
-        (row,) = await batcher.submit([ids(3)], INTERACTIVE)
-    assert np.array_equal(row, vector(ids(3)))
+        (made,) = await batcher.submit([ids(3)], INTERACTIVE)
+    assert np.array_equal(made.dense, vector(ids(3)))
     assert runner.batches == [[ids(3)]]
 
 
@@ -160,9 +160,9 @@ async def test_one_call_over_several_batches_is_answered_in_order() -> None:
     runner = Runner()
     sequences = [ids(1 + n * 7 % 50, n + 1) for n in range(100)]
     async with batching(runner, batch_tokens=64) as batcher:
-        rows = await batcher.submit(sequences, BULK)
+        made = await batcher.submit(sequences, BULK)
     assert len(runner.batches) > 10
-    assert np.array_equal(rows, [vector(sequence) for sequence in sequences])
+    assert np.array_equal([each.dense for each in made], [vector(sequence) for sequence in sequences])
 
 
 async def test_interactive_work_goes_first_and_bulk_never_starves() -> None:
@@ -308,10 +308,10 @@ async def test_an_unexpected_error_becomes_internal_and_the_batcher_goes_on() ->
     runner.errors[0] = RuntimeError("secret")
     async with batching(runner) as batcher:
         (outcome,) = await batcher.submit([ids(4)], INTERACTIVE)
-        (row,) = await batcher.submit([ids(4)], INTERACTIVE)
+        (made,) = await batcher.submit([ids(4)], INTERACTIVE)
     assert isinstance(outcome, Internal)
     assert "secret" not in outcome.message
-    assert np.array_equal(row, vector(ids(4)))
+    assert np.array_equal(made.dense, vector(ids(4)))
 
 
 async def test_one_bad_text_fails_alone() -> None:
@@ -319,7 +319,7 @@ async def test_one_bad_text_fails_alone() -> None:
     async with batching(runner) as batcher:
         good, bad, fine = await batcher.submit([ids(4), ids(4, -1), ids(4)], INTERACTIVE)
     assert isinstance(bad, Internal)
-    assert np.array_equal(good, fine)
+    assert np.array_equal(good.dense, fine.dense)
 
 
 async def test_closing_ends_what_waits_and_what_runs() -> None:
@@ -359,6 +359,6 @@ async def test_any_mix_of_calls_gets_what_each_text_gets_alone(
         answers = await asyncio.gather(
             *(batcher.submit(each, priority) for each, (_, priority) in zip(texts, calls, strict=True))
         )
-    for each, rows in zip(texts, answers, strict=True):
-        assert np.array_equal(rows, [vector(sequence) for sequence in each])
+    for each, made in zip(texts, answers, strict=True):
+        assert np.array_equal([one.dense for one in made], [vector(sequence) for sequence in each])
     assert sum(map(len, runner.batches)) == sum(map(len, texts))

@@ -7,8 +7,9 @@ import pytest
 
 from sensorium.errors import FailedPrecondition, NotFound, Reason
 from sensorium.model.content import Modality
-from sensorium.model.embedding import EmbedRole, ModelState
+from sensorium.model.embedding import EmbedRole, Fusion, ModelState, OutputKind
 from sensorium.model.vector import Metric
+from sensorium.serving import canaries
 from sensorium.triton.card import Prompts, read_card, tokenizer_path, vocabulary_path
 from sensorium.triton.manifest import read_manifest
 
@@ -43,8 +44,7 @@ def test_the_pictures_of_the_card_are_those_of_the_manifest(model: str) -> None:
     tower = read_card(REPOSITORY, model).towers.image
     if tower:
         [spec] = read_manifest(REPOSITORY / tower.model).inputs
-        shape = (3, tower.size, tower.size) if tower.layout == "NCHW" else (tower.size, tower.size, 3)
-        assert (spec.name, spec.dtype, spec.dims) == (tower.input, "UINT8", shape)
+        assert (spec.name, spec.dtype, spec.dims) == (tower.input, "UINT8", tower.shape)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -127,6 +127,13 @@ def test_a_prompt_goes_before_its_role_alone() -> None:
         ("max_token_count = 256", "max_token_count = 256\nusage_weight = 0", "towers.text.usage_weight"),
         ("[prompts]", "[prompts]\ninstruction = 'Find:'", "prompts"),
         ("dimension = 384", "dimension = 384\nfusions = ['joint']", ""),
+        ("[calibration", "[towers.joint]\nmodel = 'both'\n[calibration", "towers"),
+        ("[calibration", "[towers.text.sparse]\noutput = 'weights'\n[calibration", "towers.text.sparse.of"),
+        (
+            "[calibration",
+            "[towers.text.multi]\noutput = 'tokens'\ndimension = 12\n[calibration",
+            "towers.text.multi.dimension",
+        ),
         ("dimension = 384", "dimension = 384\ndimensions = [384]", ""),
         ('revision = "', 'revisions = "', "revision"),
         ('name = "all-minilm-l6-v2"', 'name = "bge-m3"', "name"),
@@ -187,6 +194,34 @@ def test_a_card_may_name_the_vocabulary_whose_token_ids_it_takes(tmp_path: Path)
     assert card.towers.text
     assert vocabulary_path(tmp_path, card, card.towers.text) == tokenizer_path(tmp_path, card, card.towers.text)
     assert all(read_card(REPOSITORY, model).info(ModelState.READY).vocabulary == "" for model in MODELS)
+
+
+def test_a_card_may_read_texts_with_images_and_give_vectors_of_tokens(tmp_path: Path) -> None:
+    more = """
+[towers.text.sparse]
+output = "weights"
+of = "tokens"
+[towers.text.multi]
+output = "tokens"
+dimension = 128
+first = 1
+[towers.image]
+model = "images"
+size = 224
+[towers.joint]
+model = "both"
+[calibration"""
+    repository = changed(tmp_path, "[calibration", more)
+    path = repository / MODEL / "card.toml"
+    with pytest.raises(FailedPrecondition, match="joint goes together with a tower"):
+        read_card(repository, MODEL)
+    path.write_text("fusions = ['joint', 'average']\n" + path.read_text())
+    card = read_card(repository, MODEL)
+    info = card.info(ModelState.READY)
+    assert info.outputs == (OutputKind.DENSE, OutputKind.SPARSE, OutputKind.MULTI)
+    assert info.fusions == (Fusion.JOINT, Fusion.AVERAGE)
+    assert [tower.model for tower in card.towers.all()] == [MODEL, "images", "both"]
+    assert set(canaries([card])) == {MODEL, "images", "both"}
 
 
 def test_an_unknown_model_is_not_found() -> None:
