@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dashscope
 import numpy as np
 import pytest
 from bucket_samples import bucket, s3_client, s3_connection
@@ -111,6 +112,18 @@ def test_a_text_and_an_image_are_read_together(client: Client) -> None:
     for found, expected in ((joint, alone.max(axis=0)), (average, alone.mean(axis=0))):
         assert np.allclose(found, expected / np.linalg.norm(expected), atol=1e-6)
     assert client.model(WHOLE).outputs == tuple(OutputKind)
+
+
+def test_dashscope_gets_dense_and_sparse_vectors(
+    client: Client, media_mesh: MeshProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashscope, "base_http_api_url", f"http://{media_mesh.http_address}/api/v1")
+    asked = {"model": WHOLE, "input": ["a red bicycle"], "output_type": "dense&sparse", "api_key": "none"}
+    [found] = dashscope.TextEmbedding.call(**asked).output["embeddings"]
+    [expected] = client.embed("a red bicycle", model=WHOLE, outputs=(OutputKind.DENSE, OutputKind.SPARSE))
+    assert np.allclose(found["embedding"], expected.dense.to_numpy(), atol=1e-6)
+    assert [each["token"] for each in found["sparse_embedding"]] == list(expected.sparse.tokens)
+    assert np.allclose([each["value"] for each in found["sparse_embedding"]], expected.sparse.values)
 
 
 def test_documents_are_found_by_image_sound_and_both(client: Client) -> None:

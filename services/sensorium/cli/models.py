@@ -66,6 +66,8 @@ def show(session: Session, model: Name = "") -> None:
             models_table([found]),
             found.description,
             f"Languages: {', '.join(found.languages)}.",
+            f"Vectors: {', '.join(found.outputs)}.",
+            f"Several parts of one content: {', '.join(found.fusions) or 'not taken'}.",
             *map(_tagging, found.calibrations),
         ),
     )

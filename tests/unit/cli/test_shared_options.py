@@ -141,7 +141,10 @@ def test_status_fails_while_a_model_is_loading(run: Any, mesh: MemoryMesh) -> No
 
 
 def test_a_model_is_shown_with_what_it_is_for(run: Any) -> None:
-    assert "Counts letters." in run("model", "show").out
+    shown = run("model", "show").out
+    assert all(
+        each in shown for each in ("Counts letters.", "Vectors: dense.", "Several parts of one content: not taken.")
+    )
     assert run("model", "show", "none").status == 3
 
 
