@@ -240,6 +240,11 @@ async def test_brought_files_are_read_tagged_and_indexed_as_others(world: World)
     assert [each async for each in world.ports.jobs.watch_job(job.name)][-1].succeeded_count == 1
     [record] = (await world.ports.files.list_files(V1, 0, "")).items
     assert (record.name, record.tags.user, record.comment) == (made.name, ("mine",), "by hand")
+    given = {name: value for name, value in made.attributes.items() if name != "format"}
+    assert record.attributes == given
+    # What was given can be filtered by as before; what files say of themselves is read anew.
+    for wanted in ('meta.words:"B c"', "meta.raw = true", "meta.lens > 1"):
+        assert (await world.ports.files.list_files(V1, 0, "", FileSelection(filter=wanted))).items == (record,)
 
 
 # --- Ids ------------------------------------------------------------------------------------------------------------

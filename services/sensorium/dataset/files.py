@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from sensorium.dataset.file_fields import attribute_tokens
+from sensorium.dataset.media_info import READ_ATTRIBUTES
 from sensorium.dataset.tables import files, outbox, taggings, versions
 from sensorium.errors import NotFound
 from sensorium.model.dataset_file import AlgorithmTag, FileRecord, FileStatus, FileTags
@@ -71,9 +73,14 @@ def known(sql: Connection, version: int, uris: Sequence[str]) -> dict[str, Row[A
     return found
 
 
-def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Add files, or change what is known of them; return the keys of those that were there. Their tags stay."""
+def register(sql: Connection, version: int, rows: Sequence[Mapping[str, Any]], *, read: bool = False) -> list[int]:
+    """Add files, or change what is known of them; return the keys of those that were there. Their tags stay.
+
+    Where the rows were `read` from the files themselves, attributes that callers gave stay too.
+    """
     before = known(sql, version, [row["uri"] for row in rows])
+    if read and before:
+        rows = _with_given(sql, rows, before)
     change = next_change(sql, version)
     fresh = [{**_NEW, **row, "version": version, "change": change} for row in rows if row["uri"] not in before]
     if fresh:
@@ -107,6 +114,27 @@ def differs(row: Row[Any], columns: Mapping[str, Any]) -> bool:
     """Return whether `register` would change what is known of a file, beside who wrote it and when."""
     names = {*_FACTS, *_CARRIED} - {"status", "import_job", "update_time"}
     return any(name in columns and getattr(row, name) != columns[name] for name in names)
+
+
+def _with_given(
+    sql: Connection, rows: Sequence[Mapping[str, Any]], before: Mapping[str, Row[Any]]
+) -> list[Mapping[str, Any]]:
+    """Return the columns of files together with the attributes that callers gave them before."""
+    there = select(files.c.uri, files.c.attributes).where(files.c.key.in_([each.key for each in before.values()]))
+    given = {
+        row.uri: {name: value for name, value in row.attributes.items() if name not in READ_ATTRIBUTES}
+        for row in sql.execute(there)
+    }
+    return [
+        {
+            **row,
+            "attributes": mine | row["attributes"],
+            "tokens": attribute_tokens(mine) | row["tokens"],
+        }
+        if (mine := given.get(row["uri"]))
+        else row
+        for row in rows
+    ]
 
 
 def _with_tags(tokens: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:

@@ -13,6 +13,9 @@ from sensorium.model.document import AttributeValue
 
 HEAD_BYTES = 64 << 10
 
+# The attributes that are read from files; all others were given by callers.
+READ_ATTRIBUTES = frozenset({"format", "mode", "sample_rate", "channels"})
+
 # The formats that an import takes, by the end of their names.
 CONTENT_TYPES: Mapping[str, str] = {
     "jpg": "image/jpeg",

@@ -95,7 +95,7 @@ class FileImport:
             total = taken + failed + unchanged
             ledger.count(sql, job.key, succeeded=taken, failed=failed, skipped=unchanged, total=total)
             if found.rows:
-                files.register(sql, job.version, found.rows)
+                files.register(sql, job.version, found.rows, read=True)
             there = [*(row["uri"] for row in found.rows), *found.failures]
             return [row.key for row in files.known(sql, job.version, there).values()] if there else []
 
@@ -172,7 +172,7 @@ def _record_retry(
     ours = job_files.c.job == job.key
     sql.execute(job_files.delete().where(ours, job_files.c.uri.in_([*failures, *(row["uri"] for row in rows)])))
     if rows:
-        files.register(sql, job.version, rows)
+        files.register(sql, job.version, rows, read=True)
     failed = ledger.note_failures(sql, job.key, failures)
     ledger.count(sql, job.key, succeeded=len(rows), failed=failed)
 
