@@ -1,5 +1,6 @@
 """Towers compute the same alone, in a batch, folded and exported; changing images and sounds leaves their shape."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from sensorium.train.checkpoint import read_checkpoint, write_checkpoint
 from sensorium.train.crew import Crew
 from sensorium.train.export import export_tower, fused
 from sensorium.train.losses import Temperature, caption_loss, class_loss, smoothed_targets
-from sensorium.train.residual import ImageTower, Normalised
+from sensorium.train.residual import ImageTower, Normalised, normalised
+from sensorium.train.statistics import as_served
 
 # torch's exporter uses what torch itself has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -43,6 +45,17 @@ def test_vectors_have_length_one_at_every_size(tower: ImageTower) -> None:
         vectors = Normalised(tower)(pixels(side=side))
         assert vectors.shape == (3, 12)
         torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+
+
+def test_a_served_tower_expects_what_images_as_they_are_served_give(tower: ImageTower) -> None:
+    shown = pixels(count=512)
+    before = copy.deepcopy(tower.state_dict())
+    served = as_served(tower, shown.numpy())
+    first, norm = served.layers[0], served.layers[1]
+    torch.testing.assert_close(norm.running_mean, first(normalised(shown)).mean(dim=(0, 2, 3)), atol=1e-4, rtol=1e-4)
+    assert not served.training
+    assert all(torch.equal(value, tower.state_dict()[name]) for name, value in before.items())
+    assert all(torch.equal(value, before[name]) for name, value in served.named_parameters())
 
 
 def test_folding_changes_nothing_but_the_graph(tower: ImageTower) -> None:

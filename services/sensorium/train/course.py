@@ -22,6 +22,7 @@ from sensorium.train.image_training import train_image_tower
 from sensorium.train.plot import draw
 from sensorium.train.publishing import Result, publish, tower_folder
 from sensorium.train.residual import ImageTower, Normalised
+from sensorium.train.statistics import as_served
 from sensorium.train.tag_calibration import Fitted
 from sensorium.train.tag_evaluation import calibrate_images, calibrate_sounds
 from sensorium.train.text_tower import TextTower
@@ -78,8 +79,8 @@ class Course:
         run, image, audio = self._configuration.image, self._checkpoint("image"), self._checkpoint("audio")
         courses = {name: _course(contents) for name, contents in self._checkpoints().items()}
         draw(courses, self._places.folder / "course.png")
-        tower = self._image_tower(image)
         material = read_image_material(self._configuration, self._places.data, self._text)
+        tower = as_served(self._image_tower(image), material.sample)
         figures = evaluate_image_tower(tower, material, run.size)
         tagging = self._tagging(tower, material)
         figures |= mean_of_folds(courses)
@@ -87,7 +88,7 @@ class Course:
             f"{what} tags, {name}": value for what, each in tagging.items() for name, value in each.figures.items()
         }
         self._export(tower, self._listening(audio))
-        told = _progress(courses["image"]) if run.phases else f"the mean of {len(run.start)} runs"
+        told = _progress(courses["image"]) if run.phases else f"the mean of {len(set(run.start))} runs"
         progress = {"image": told, "audio": _progress(courses["audio"])}
         publish(
             self._places.repository,

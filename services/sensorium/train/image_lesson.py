@@ -12,6 +12,7 @@ from sensorium.train.losses import Temperature, caption_loss, class_loss, smooth
 from sensorium.train.photos import squashed
 from sensorium.train.residual import ImageTower
 from sensorium.train.schedule import Schedule
+from sensorium.train.statistics import as_served
 
 
 class ImageNetwork(nn.Module):
@@ -72,8 +73,9 @@ class ImageLesson:
         return by_name + self._run.captions.weight * by_caption
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """Return the figures of docs/training.md, at the size that is served."""
-        return evaluate_image_tower(network.tower, self._material, self._run.size)
+        """Return the figures of docs/training.md, of the tower as it would be served."""
+        served = as_served(network.tower, self._material.sample)
+        return evaluate_image_tower(served, self._material, self._run.size)
 
     def _vectors(self, network: nn.Module, batch: Tensor) -> Tensor:
         tower = network.tower

@@ -10,6 +10,7 @@ from sensorium.train.configuration import TrainingConfiguration
 from sensorium.train.hard_negatives import likest_of_others
 from sensorium.train.image_pack import LabelledImages, read_packs
 from sensorium.train.photos import Photo, read_photos
+from sensorium.train.statistics import IMAGES
 from sensorium.train.text_tower import TextTower
 
 Vectors = npt.NDArray[np.float32]
@@ -35,12 +36,14 @@ class ImageMaterial:
 
     Attributes:
         validation: At the size that the tower is served at.
+        sample: uint8 [some, 3, side, side]: training images at that size.
         classes: float32 [prompts, classes, dimension]: the names' vectors in each prompt.
         negatives: int64 [captions of train_photos, some]: for each the likest captions of other photos.
     """
 
     train: LabelledImages
     validation: LabelledImages
+    sample: npt.NDArray[np.uint8]
     classes: Vectors
     train_photos: Captioned
     validation_photos: Captioned
@@ -61,6 +64,7 @@ def read_image_material(configuration: TrainingConfiguration, folder: Path, text
     return ImageMaterial(
         train=train,
         validation=read_packs([folder / path for path in run.validation]).scaled(run.size),
+        sample=train.drawn(IMAGES).scaled(run.size).pixels,
         classes=class_vectors(train.names, configuration.text.prompts, text),
         train_photos=train_photos,
         validation_photos=_captioned(read_photos(photos, "val"), text),

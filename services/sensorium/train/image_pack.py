@@ -49,6 +49,11 @@ class LabelledImages:
         """Return how many images there are."""
         return len(self.labels)
 
+    def drawn(self, count: int) -> Self:
+        """Return some of the images, always the same, or all if there are no more."""
+        chosen = np.random.default_rng(0).permutation(len(self))[:count]
+        return replace(self, pixels=self.pixels[chosen], labels=self.labels[chosen])
+
     def scaled(self, side: int) -> Self:
         """Return the images at another side, scaled as a model that is served scales them."""
         if self.pixels.shape[-1] == side:

@@ -45,6 +45,18 @@ def test_packs_are_joined_in_order(tmp_path: Path) -> None:
     assert blue < 100
 
 
+def test_images_are_drawn_with_their_labels_and_always_the_same(tmp_path: Path) -> None:
+    write_pack(tmp_path / "a.npz", 9)
+    images = read_packs([tmp_path / "a.npz"])
+    few, again = images.drawn(4), images.drawn(4)
+    assert len(few) == 4
+    assert np.array_equal(few.pixels, again.pixels)
+    for pixels, label in zip(few.pixels, few.labels, strict=True):
+        (place,) = np.flatnonzero((images.pixels == pixels).all(axis=(1, 2, 3)))
+        assert images.labels[place] == label
+    assert len(images.drawn(100)) == 9
+
+
 @pytest.mark.parametrize("side", [64, 96])
 def test_images_are_scaled_as_they_will_be_when_the_tower_is_served(tmp_path: Path, side: int) -> None:
     write_pack(tmp_path / "a.npz", 3)

@@ -86,11 +86,11 @@ def test_silence_and_black_have_vectors_too(card: ModelCard) -> None:
 
 def test_images_are_told_apart_as_well_as_the_card_says(card: ModelCard) -> None:
     needed(REPOSITORY / card.towers.text.model / "1" / "model.safetensors" if card.towers.text else REPOSITORY)
-    images = read_packs([needed(DATA / "tiny_images" / "tinyimagenet_val.npz")])
-    chosen = np.random.default_rng(0).permutation(len(images))[:IMAGES]
+    assert card.towers.image
+    images = read_packs([needed(DATA / "tiny_images" / "tinyimagenet_val.npz")]).drawn(IMAGES)
     prompts = read_configuration(ROOT / "training" / f"{NAME}.toml").text.prompts
     text = TextTower.open(REPOSITORY, "all-minilm-l6-v2", threads=1)
     names = text.embed([prompts[0].format(name) for name in images.names])
     assert card.training
-    measured = top_k(run("image", images.pixels[chosen]), names, images.labels[chosen], 1)
+    measured = top_k(run("image", images.scaled(card.towers.image.size).pixels), names, images.labels, 1)
     assert abs(measured - card.training.figures["top-1"]) < 0.05
