@@ -129,10 +129,9 @@ class LetterEmbedder:
         if not text.strip():
             place = f"contents[{index}].parts[0].text"
             return InvalidArgument(f"{place} is blank", reason=Reason.CONTENT_EMPTY, field=place)
-        dense = Vector.from_numpy(np.resize(count_letters(text), 32), request.options.dtype)
-        if request.options.dtype != "binary":
-            dense = Vector.from_numpy(count_letters(text), request.options.dtype)
         letters = count_letters(text)
+        components = np.resize(letters, 32) if request.options.dtype == "binary" else letters
+        dense = Vector.from_numpy(components, request.options.dtype)
         (heavy,) = np.nonzero(letters)
         sparse = SparseVector(heavy.astype(np.uint32), letters[heavy], tuple(chr(97 + each) for each in heavy))
         asked = request.options.outputs

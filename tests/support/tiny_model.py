@@ -17,8 +17,8 @@ ENVIRONMENT = Path(os.environ.get("SENSORIUM_TRITON__ENVIRONMENT", ROOT / ".venv
 NAME, WHOLE = "tiny-trimodal", "tiny-whole"
 TEXT = "all-minilm-l6-v2"
 
-CARD = """
-name = "tiny-trimodal"
+HEAD = """
+name = "{name}"
 revision = "1"
 description = "A model for tests."
 languages = ["en"]
@@ -27,16 +27,21 @@ dimension = 384
 normalized = true
 metric = "cosine"
 precision = "float32"
+fusions = {fusions}
 [provenance]
 source = "tests"
 package = "tests"
 weights_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
 [towers.text]
-model = "all-minilm-l6-v2"
-output = "sentence_embedding"
 tokenizer = "../all-minilm-l6-v2/tokenizer.json"
 tokenizer_sha256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 max_token_count = 256
+"""
+CARDS = {
+    NAME: HEAD.format(name=NAME, fusions=["average"])
+    + """
+model = "all-minilm-l6-v2"
+output = "sentence_embedding"
 [towers.image]
 model = "tiny-image"
 size = 32
@@ -54,28 +59,11 @@ intercept = -10.0
 [calibration.audio]
 slope = 20.0
 intercept = -10.0
-"""
-WHOLE_CARD = """
-name = "tiny-whole"
-revision = "1"
-description = "A model for tests that reads texts and images together."
-languages = ["en"]
-license = "Apache-2.0"
-dimension = 384
-normalized = true
-metric = "cosine"
-precision = "float32"
-fusions = ["joint", "average"]
-[provenance]
-source = "tests"
-package = "tests"
-weights_sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-[towers.text]
+""",
+    WHOLE: HEAD.format(name=WHOLE, fusions=["joint", "average"])
+    + """
 model = "tiny-text"
 output = "embedding"
-tokenizer = "../all-minilm-l6-v2/tokenizer.json"
-tokenizer_sha256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-max_token_count = 256
 [towers.text.sparse]
 output = "weights"
 of = "tokens"
@@ -87,7 +75,8 @@ model = "tiny-image"
 size = 32
 [towers.joint]
 model = "tiny-joint"
-"""
+""",
+}
 IMAGE, WAVEFORM = ("image", "UINT8", [3, 32, 32]), ("waveform", "FP32", [16_000])
 TOKENS = [("input_ids", "INT64", [-1]), ("attention_mask", "INT64", [-1])]
 OF_TOKENS = [("weights", "FP32", [-1]), ("tokens", "FP32", [-1, 8])]
@@ -141,7 +130,7 @@ def write_repository(folder: Path) -> Path:
         (folder / name / "manifest.toml").write_text(manifest)
     write_files(folder)
     (folder / TEXT).symlink_to(ROOT / "model_repository" / TEXT)
-    for name, card in ((NAME, CARD), (WHOLE, WHOLE_CARD)):
+    for name, card in CARDS.items():
         (folder / name).mkdir()
         (folder / name / "card.toml").write_text(card)
     return folder

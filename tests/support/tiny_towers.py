@@ -67,7 +67,7 @@ def read():
         "last": np.array([-1], np.int64),
         "along": np.array([1], np.int64),
     }
-    see = [
+    look = [
         node("Mod", ["input_ids", "vocabulary"], ["known"]),
         node("Gather", ["table", "known"], ["looked up"]),
         node("LpNormalization", ["looked up"], ["tokens"], axis=2, p=2),
@@ -77,7 +77,7 @@ def read():
         node("Mul", ["tokens", "mask"], ["own"]),
         node("ReduceSum", ["own", "along"], ["text"], keepdims=0),
     ]
-    return [*see, *nodes], constants
+    return [*look, *nodes], constants
 
 
 def save(repository, name, inputs, outputs, parts):

@@ -26,11 +26,12 @@ Together = Annotated[
     bool, typer.Option("--together", help="All that is given becomes one vector, read as a whole or averaged.")
 ]
 Fused = Annotated[
-    FusionName | None, typer.Option("--fusion", help="How it does: the model's own way where nothing is said.")
+    FusionName | None,
+    typer.Option("--fusion", help="How parts become one vector; the model's own way where nothing is said."),
 ]
 Outputs = Annotated[
     list[OutputName] | None,
-    typer.Option("--output", help="A kind of vector, for models that give several; may be repeated. [dim]dense[/]"),
+    typer.Option("--output", help="A kind of vector to return; may be given several times.", show_default="dense"),
 ]
 Instruction = Annotated[str, typer.Option(help="What the search is for, for models that follow instructions.")]
 
@@ -63,7 +64,7 @@ def embed(
 
     [green]sensorium embed "at night" --image photo.jpg --together[/]
 
-    [green]sensorium embed "a red bicycle" --model bge-m3 --output dense --output sparse --json[/]
+    [green]sensorium embed "a red bicycle" --model MODEL --output dense --output sparse --json[/]
 
     [green]echo "a red bicycle" | sensorium embed - --dtype int8 --json[/]
     """

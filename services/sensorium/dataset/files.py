@@ -121,20 +121,14 @@ def _with_given(
 ) -> list[Mapping[str, Any]]:
     """Return the columns of files together with the attributes that callers gave them before."""
     there = select(files.c.uri, files.c.attributes).where(files.c.key.in_([each.key for each in before.values()]))
-    given = {
-        row.uri: {name: value for name, value in row.attributes.items() if name not in READ_ATTRIBUTES}
-        for row in sql.execute(there)
-    }
-    return [
-        {
-            **row,
-            "attributes": mine | row["attributes"],
-            "tokens": attribute_tokens(mine) | row["tokens"],
-        }
-        if (mine := given.get(row["uri"]))
-        else row
-        for row in rows
-    ]
+    attributes = {row.uri: row.attributes for row in sql.execute(there)}
+    together: list[Mapping[str, Any]] = []
+    for row in rows:
+        known_ones = attributes.get(row["uri"], {})
+        given = {name: value for name, value in known_ones.items() if name not in READ_ATTRIBUTES}
+        tokens = attribute_tokens(given) | row["tokens"]
+        together.append({**row, "attributes": given | row["attributes"], "tokens": tokens})
+    return together
 
 
 def _with_tags(tokens: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
